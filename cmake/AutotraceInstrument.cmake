@@ -1,0 +1,252 @@
+# autotrace_instrument(): compiles targets with the hooks that autotrace records, and links them to
+# the runtime. Comes with find_package(autotrace) and with add_subdirectory()/FetchContent.
+#
+#   autotrace_instrument(<target>... [MODULES <pattern>...] [NO_DEBUG_INFO])
+#
+#   <target>        executables and libraries of this project, in C, C++ or both. Static and object
+#                   libraries of this project that are linked into one of them are covered too,
+#                   directly or through other libraries, whatever order they are declared in;
+#                   shared libraries and modules are separate binaries: name them.
+#   MODULES         patterns, as in AUTOTRACE_MODULES, that a compiler plugin keeps; they become the
+#                   target property AUTOTRACE_MODULES. Without a plugin every function of the target
+#                   is compiled with hooks and AUTOTRACE_MODULES in the environment decides alone.
+#   NO_DEBUG_INFO   leaves out -g. Spans then lack file and line, and compiler-made members are told
+#                   from written ones by name only.
+#
+# A library that should stay as it is although it is linked into an instrumented target, with what
+# only it brings in:
+#
+#   set_target_properties(third_party PROPERTIES AUTOTRACE_INSTRUMENT OFF)
+#
+# With -DAUTOTRACE=OFF the function does nothing. Nothing but the named targets and the libraries
+# above is changed: no global flag, no variable, no cache entry.
+#
+# Works from CMake 3.16 on. Libraries are looked for at the end of the configuration from 3.19 on;
+# before, at the call: there, call it after target_link_libraries().
+
+include_guard(GLOBAL)
+cmake_policy(PUSH)
+cmake_policy(VERSION 3.16)
+
+function(autotrace_instrument)
+  cmake_parse_arguments(PARSE_ARGV 0 ARG "NO_DEBUG_INFO" "" "MODULES")
+  if(DEFINED AUTOTRACE AND NOT AUTOTRACE)
+    return()
+  endif()
+  if(NOT ARG_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "autotrace_instrument: name at least one target")
+  endif()
+  _autotrace_compile_options(options "${ARG_NO_DEBUG_INFO}")
+  foreach(target IN LISTS ARG_UNPARSED_ARGUMENTS)
+    _autotrace_check_target("${target}" target)
+    _autotrace_compile_with_hooks(${target} "${options}")
+    _autotrace_link_runtime(${target})
+    if(ARG_MODULES)
+      set_property(TARGET ${target} APPEND PROPERTY AUTOTRACE_MODULES ${ARG_MODULES})
+    endif()
+    # Kept on the target because the compilers' variables may not be visible where the linked
+    # libraries are looked for.
+    set_property(TARGET ${target} PROPERTY AUTOTRACE_COMPILE_OPTIONS "${options}")
+    set_property(GLOBAL APPEND PROPERTY AUTOTRACE_NAMED_TARGETS ${target})
+  endforeach()
+  if(CMAKE_VERSION VERSION_LESS 3.19)
+    _autotrace_cover_linked_libraries()
+    return()
+  endif()
+  get_property(is_deferred GLOBAL PROPERTY AUTOTRACE_IS_DEFERRED)
+  if(NOT is_deferred)
+    set_property(GLOBAL PROPERTY AUTOTRACE_IS_DEFERRED TRUE)
+    cmake_language(DEFER DIRECTORY "${CMAKE_SOURCE_DIR}" CALL _autotrace_cover_linked_libraries)
+  endif()
+endfunction()
+
+# Sets `result` to the real name behind `target`, or ends with what is wrong with it.
+function(_autotrace_check_target target result)
+  if(NOT TARGET "${target}")
+    message(FATAL_ERROR "autotrace_instrument: there is no target \"${target}\" (yet)")
+  endif()
+  get_target_property(aliased "${target}" ALIASED_TARGET)
+  if(aliased)
+    set(target "${aliased}")
+  endif()
+  get_target_property(type "${target}" TYPE)
+  get_target_property(is_imported "${target}" IMPORTED)
+  if(is_imported OR NOT type MATCHES "^(EXECUTABLE|(STATIC|SHARED|MODULE|OBJECT)_LIBRARY)$")
+    message(FATAL_ERROR "autotrace_instrument: target \"${target}\" is not compiled in this project")
+  endif()
+  set(${result} "${target}" PARENT_SCOPE)
+endfunction()
+
+# The same flags that `autotracer flags --compiler` prints, one generator expression per flag and
+# language.
+function(_autotrace_compile_options result no_debug_info)
+  set(options)
+  foreach(language IN ITEMS C CXX)
+    if(NOT CMAKE_${language}_COMPILER_LOADED)
+      continue()
+    endif()
+    _autotrace_hook_flags(flags ${language})
+    if(NOT flags)
+      message(WARNING "autotrace_instrument: the ${language} compiler is "
+        "${CMAKE_${language}_COMPILER_ID}; only GCC and Clang are supported, "
+        "so ${language} sources stay without hooks")
+      continue()
+    endif()
+    if(NOT no_debug_info)
+      list(INSERT flags 0 -g)
+    endif()
+    foreach(flag IN LISTS flags)
+      list(APPEND options "$<$<COMPILE_LANGUAGE:${language}>:${flag}>")
+    endforeach()
+  endforeach()
+  set(${result} "${options}" PARENT_SCOPE)
+endfunction()
+
+function(_autotrace_hook_flags result language)
+  set(flags)
+  if(CMAKE_${language}_COMPILER_ID STREQUAL "GNU")
+    set(flags -finstrument-functions)
+    _autotrace_standard_library_folders(folders ${language})
+    if(folders)
+      string(REPLACE ";" "," folders "${folders}")
+      list(APPEND flags "-finstrument-functions-exclude-file-list=${folders}")
+    endif()
+  elseif(CMAKE_${language}_COMPILER_ID MATCHES "Clang$")
+    # Clang cannot leave out files, and hooks in libstdc++'s C++20 inline functions do not even
+    # link; after inlining these are gone.
+    set(flags -finstrument-functions-after-inlining)
+  endif()
+  set(${result} "${flags}" PARENT_SCOPE)
+endfunction()
+
+# The compiler's own and the standard library's header folders. Never /usr/include itself, which
+# would leave out every installed library. GCC compares by substring with the path that the
+# preprocessor reports, so each folder ends in a slash and a folder below another one is left out.
+# GCC reports a canonical path where that is the shorter one, hence both spellings.
+function(_autotrace_standard_library_folders result language)
+  set(folders)
+  foreach(folder IN LISTS CMAKE_${language}_IMPLICIT_INCLUDE_DIRECTORIES)
+    if(NOT "${folder}/" MATCHES "/(c\\+\\+|gcc)/")
+      continue()
+    endif()
+    get_filename_component(absolute "${folder}" ABSOLUTE)
+    get_filename_component(canonical "${folder}" REALPATH)
+    foreach(spelling IN ITEMS "${absolute}/" "${canonical}/")
+      set(is_covered FALSE)
+      foreach(known IN LISTS folders)
+        string(FIND "${spelling}" "${known}" position)
+        if(position EQUAL 0)
+          set(is_covered TRUE)
+        endif()
+      endforeach()
+      if(NOT is_covered)
+        list(APPEND folders "${spelling}")
+      endif()
+    endforeach()
+  endforeach()
+  set(${result} "${folders}" PARENT_SCOPE)
+endfunction()
+
+function(_autotrace_compile_with_hooks target options)
+  get_target_property(is_instrumented ${target} AUTOTRACE_IS_INSTRUMENTED)
+  if(NOT is_instrumented)
+    set_property(TARGET ${target} APPEND PROPERTY COMPILE_OPTIONS ${options})
+    set_property(TARGET ${target} PROPERTY AUTOTRACE_IS_INSTRUMENTED TRUE)
+  endif()
+endfunction()
+
+# Properties instead of target_link_libraries(), which refuses to mix its forms with and without
+# PRIVATE on one target.
+function(_autotrace_link_runtime target)
+  get_target_property(is_linked ${target} AUTOTRACE_IS_LINKED)
+  if(is_linked)
+    return()
+  endif()
+  set_property(TARGET ${target} PROPERTY AUTOTRACE_IS_LINKED TRUE)
+  set_property(TARGET ${target} APPEND PROPERTY LINK_LIBRARIES autotrace::autotrace)
+  get_target_property(type ${target} TYPE)
+  if(type MATCHES "^(STATIC|OBJECT)_LIBRARY$")
+    # Whoever links it in this project links the runtime. Not part of an exported interface: an
+    # installed archive links and runs without autotrace, on the C library's empty hooks.
+    set_property(TARGET ${target} APPEND PROPERTY INTERFACE_LINK_LIBRARIES
+      $<BUILD_INTERFACE:$<LINK_ONLY:autotrace::autotrace>>)
+    set_property(TARGET ${target} APPEND PROPERTY INTERFACE_LINK_OPTIONS
+      $<BUILD_INTERFACE:$<TARGET_PROPERTY:autotrace::autotrace,INTERFACE_LINK_OPTIONS>>)
+  endif()
+endfunction()
+
+# Compiles the static and object libraries that are linked into the named targets with hooks.
+function(_autotrace_cover_linked_libraries)
+  set_property(GLOBAL PROPERTY AUTOTRACE_IS_DEFERRED FALSE)
+  get_property(named_targets GLOBAL PROPERTY AUTOTRACE_NAMED_TARGETS)
+  foreach(named IN LISTS named_targets)
+    get_target_property(options ${named} AUTOTRACE_COMPILE_OPTIONS)
+    set(seen ${named})
+    _autotrace_linked_targets(queue ${named} TRUE)
+    while(queue)
+      list(GET queue 0 target)
+      list(REMOVE_AT queue 0)
+      if(target IN_LIST seen)
+        continue()
+      endif()
+      list(APPEND seen ${target})
+      get_target_property(type ${target} TYPE)
+      if(type MATCHES "^(STATIC|OBJECT)_LIBRARY$")
+        get_property(has_choice TARGET ${target} PROPERTY AUTOTRACE_INSTRUMENT SET)
+        get_property(choice TARGET ${target} PROPERTY AUTOTRACE_INSTRUMENT)
+        if(has_choice AND NOT choice)
+          continue()
+        endif()
+        _autotrace_compile_with_hooks(${target} "${options}")
+      endif()
+      _autotrace_linked_targets(linked ${target} FALSE)
+      list(APPEND queue ${linked})
+    endwhile()
+  endforeach()
+endfunction()
+
+# The targets of this project that are linked into `target` itself (is_named), or else through it
+# into whatever links it. Targets inside generator expressions count whatever the condition says.
+function(_autotrace_linked_targets result target is_named)
+  get_target_property(type ${target} TYPE)
+  set(properties INTERFACE_LINK_LIBRARIES)
+  if(is_named OR type MATCHES "^(STATIC|OBJECT)_LIBRARY$")
+    list(APPEND properties LINK_LIBRARIES SOURCES)
+  endif()
+  set(linked)
+  foreach(property IN LISTS properties)
+    get_target_property(entries ${target} ${property})
+    foreach(entry IN LISTS entries)
+      if(property STREQUAL "SOURCES" AND NOT entry MATCHES "TARGET_OBJECTS:")
+        continue()
+      endif()
+      _autotrace_target_names(names "${entry}")
+      list(APPEND linked ${names})
+    endforeach()
+  endforeach()
+  set(${result} "${linked}" PARENT_SCOPE)
+endfunction()
+
+# The targets compiled in this project whose names stand in one entry of a link interface.
+function(_autotrace_target_names result entry)
+  string(REPLACE "::" "\t" words "${entry}")
+  string(REGEX REPLACE "[$<>:,]" ";" words "${words}")
+  string(REPLACE "\t" "::" words "${words}")
+  set(names)
+  foreach(word IN LISTS words)
+    if(word STREQUAL "" OR NOT TARGET "${word}")
+      continue()
+    endif()
+    get_target_property(aliased "${word}" ALIASED_TARGET)
+    if(aliased)
+      set(word "${aliased}")
+    endif()
+    get_target_property(is_imported "${word}" IMPORTED)
+    if(NOT is_imported)
+      list(APPEND names "${word}")
+    endif()
+  endforeach()
+  set(${result} "${names}" PARENT_SCOPE)
+endfunction()
+
+cmake_policy(POP)

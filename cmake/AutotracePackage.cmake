@@ -1,0 +1,60 @@
+# What users of autotrace::autotrace (the target autotrace_runtime) get beyond its headers, and
+# everything that `cmake --install` and CPack need. Included by the top-level CMakeLists.txt after the
+# folders that define autotrace_runtime, autotrace_export and autotracer.
+
+# The linker must keep the runtime even where the library stands before the objects under
+# --as-needed, because the C library has (empty) hooks of its own that would satisfy every reference.
+# So whoever links the target links it a second time, unconditionally.
+target_link_options(autotrace_runtime INTERFACE
+  "SHELL:-Wl,--push-state,--no-as-needed \"$<TARGET_LINKER_FILE:$<TARGET_NAME:autotrace_runtime>>\" -Wl,--pop-state")
+
+include(AutotraceInstrument)
+
+option(AUTOTRACE_INSTALL "Install autotrace with the project that contains it"
+  ${PROJECT_IS_TOP_LEVEL})
+if(NOT AUTOTRACE_INSTALL)
+  return()
+endif()
+
+include(CMakePackageConfigHelpers)
+set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/autotrace)
+set(pkgconfig_folder ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+install(TARGETS autotrace_runtime EXPORT autotraceTargets
+  LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT runtime NAMELINK_COMPONENT dev)
+if(TARGET autotrace_export)
+  # Only the runtime loads it, so there is nothing to link against.
+  install(TARGETS autotrace_export
+    LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT runtime NAMELINK_SKIP)
+endif()
+if(TARGET autotracer)
+  install(TARGETS autotracer RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT tools)
+endif()
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/runtime/include/autotrace
+  DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/autotrace-cpp COMPONENT dev
+  FILES_MATCHING PATTERN "*.h")
+
+install(EXPORT autotraceTargets NAMESPACE autotrace:: DESTINATION ${package_folder} COMPONENT dev)
+configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/autotraceConfig.cmake.in
+  ${PROJECT_BINARY_DIR}/autotraceConfig.cmake INSTALL_DESTINATION ${package_folder})
+# Before 1.0 a minor version may change the interface.
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/autotraceConfigVersion.cmake
+  COMPATIBILITY SameMinorVersion)
+install(FILES
+  ${PROJECT_BINARY_DIR}/autotraceConfig.cmake
+  ${PROJECT_BINARY_DIR}/autotraceConfigVersion.cmake
+  ${CMAKE_CURRENT_LIST_DIR}/AutotraceInstrument.cmake
+  DESTINATION ${package_folder} COMPONENT dev)
+install(FILES ${CMAKE_CURRENT_LIST_DIR}/autotrace.cmake
+  DESTINATION ${CMAKE_INSTALL_DATADIR}/autotrace-cpp COMPONENT dev)
+
+# Relative to the file itself, so that an unpacked archive works wherever it lies.
+file(RELATIVE_PATH AUTOTRACE_PREFIX_FROM_PC "/${pkgconfig_folder}" "/")
+string(REGEX REPLACE "/$" "" AUTOTRACE_PREFIX_FROM_PC "${AUTOTRACE_PREFIX_FROM_PC}")
+configure_file(${CMAKE_CURRENT_LIST_DIR}/autotrace-cpp.pc.in
+  ${PROJECT_BINARY_DIR}/autotrace-cpp.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/autotrace-cpp.pc DESTINATION ${pkgconfig_folder} COMPONENT dev)
+
+if(PROJECT_IS_TOP_LEVEL)
+  include(AutotraceArchives)
+endif()
