@@ -1,0 +1,76 @@
+// What the user asked for, complete and checked: only LoadConfig makes one from the environment and
+// a file, so code that holds a Config never asks whether a value is set or valid.
+#ifndef AUTOTRACE_FILTERS_CONFIG_H_
+#define AUTOTRACE_FILTERS_CONFIG_H_
+
+#include <stdint.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace autotrace::filters {
+
+enum class DurationMode : uint8_t {
+  kSpan,      // every call on its own time
+  kFunction,  // a function is recorded from the call after its first one over the threshold
+};
+enum class Tristate : uint8_t { kAuto, kOff, kOn };
+enum class PipelineIdOn : uint8_t { kRoot, kLocalRoot };
+
+using PatternValue = std::pair<std::string, std::string>;
+using PatternDuration = std::pair<std::string, uint64_t>;
+using Strings = std::vector<std::string>;
+using KeyValue = std::pair<std::string, std::string>;
+
+struct Config {
+  // ---- on or off
+  bool active = false;        // tracing was asked for, by any of the ways in design section 1
+  bool enabled = true;        // enabled: false switches everything off
+  bool start_paused = false;  // AUTOTRACE_START=paused
+  bool thread = true;         // AUTOTRACE_THREAD; false: no thread in the host, ring only
+  bool patch = true;          // AUTOTRACE_PATCH=auto|off
+  Tristate summary = Tristate::kAuto;  // kAuto: when stderr is a terminal
+
+  // ---- which functions
+  Strings modules;
+  Strings exclude;
+  Strings exclude_subtree;
+  Strings roots;
+  bool compiler_made = false;
+  uint64_t min_duration = 0;  // nanoseconds
+  std::vector<PatternDuration> min_duration_for;
+  DurationMode min_duration_mode = DurationMode::kSpan;
+  uint32_t max_depth = 0;  // 0: no limit; 1: only roots
+
+  // ---- what a span carries
+  std::string pipeline_id;
+  std::string pipeline_id_key = "autotrace.pipeline_id";
+  PipelineIdOn pipeline_id_on = PipelineIdOn::kRoot;
+  std::vector<PatternValue> pipelines;
+  bool callers = true;
+  bool root_stacktrace = false;
+  bool keep_errors = true;
+  bool process_args = false;
+
+  // ---- where it goes
+  std::string dir;                        // AUTOTRACE_DIR, absolute
+  Tristate record = Tristate::kAuto;      // kAuto: unless an OTLP endpoint is set
+  uint64_t max_disk = uint64_t{1} << 30;  // bytes a run
+  uint32_t keep_runs = 10;
+  uint64_t ring_size = uint64_t{32} << 20;  // bytes
+  std::string otlp_endpoint;           // full URL for traces, "/v1/traces" included; empty: none
+  std::vector<KeyValue> otlp_headers;  // secret
+  uint64_t otlp_timeout = 10'000'000'000;  // nanoseconds, one request and the wait at exit
+  std::string service_name;                // empty: the executable's base name, see exporter
+  std::vector<KeyValue> resource_attributes;
+
+  bool live_export() const { return !otlp_endpoint.empty(); }
+  bool recorded() const {
+    return record == Tristate::kOn || (record == Tristate::kAuto && !live_export());
+  }
+};
+
+}  // namespace autotrace::filters
+
+#endif  // AUTOTRACE_FILTERS_CONFIG_H_
