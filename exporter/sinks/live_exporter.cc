@@ -1,0 +1,54 @@
+#include "exporter/sinks/live_exporter.h"
+
+#include "absl/strings/str_cat.h"
+#include "exporter/sinks/otlp_http.h"
+
+namespace autotrace::exporter {
+
+absl::StatusOr<std::unique_ptr<LiveExporter>> LiveExporter::Create(
+    LiveExporterOptions options, std::function<void(const std::string& line)> log) {
+  auto transport = OtlpHttpSender::Create({options.endpoint, options.headers});
+  if (!transport.ok()) return transport.status();
+  const BatchSenderOptions sender_options = options.sender;
+  std::unique_ptr<LiveExporter> exporter(new LiveExporter(std::move(options), std::move(log)));
+  auto sender = BatchSender::Start(
+      sender_options, std::move(*transport),
+      [failures = &exporter->failures_](const SendResult& result, uint64_t spans) {
+        failures->Report(result, spans);
+      });
+  if (!sender.ok()) return sender.status();
+  exporter->sender_ = std::move(*sender);
+  return exporter;
+}
+
+LiveExporter::LiveExporter(LiveExporterOptions options,
+                           std::function<void(const std::string& line)> log)
+    : log_(std::move(log)),
+      failures_(EndpointForPeople(options.endpoint), log_),
+      decoder_(options.decode) {}
+
+void LiveExporter::Block(uint16_t kind, std::string_view payload) {
+  LogOnce(decoder_.Block(kind, payload, *sender_));
+}
+
+void LiveExporter::Close(Deadline deadline) {
+  LogOnce(decoder_.End(*sender_));
+  const DecodeStatistics& statistics = decoder_.statistics();
+  for (const std::string& warning : statistics.warnings) log_(warning);
+  if (statistics.suppressed_pipeline_ids > 0) {
+    log_(absl::StrCat(statistics.suppressed_pipeline_ids,
+                      " traces have a pipeline id but a parent in another process, so no span of "
+                      "this one carries it; pipeline_id_on: local_root changes that"));
+  }
+  sender_->Close(deadline);
+  failures_.Summarize(sender_->dropped());
+}
+
+void LiveExporter::LogOnce(const absl::Status& status) {
+  if (status.ok() || logged_damage_) return;
+  logged_damage_ = true;
+  log_(absl::StrCat("a part of the trace could not be decoded and is not exported: ",
+                    status.message()));
+}
+
+}  // namespace autotrace::exporter

@@ -1,0 +1,59 @@
+// Live export of one process: the blocks the runtime drains from its ring become spans, batches and
+// requests. What libautotrace-cpp-export.so hands out behind its C interface (export_library.cc).
+#ifndef AUTOTRACE_EXPORTER_SINKS_LIVE_EXPORTER_H_
+#define AUTOTRACE_EXPORTER_SINKS_LIVE_EXPORTER_H_
+
+#include <stdint.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "exporter/sinks/batch_sender.h"
+#include "exporter/sinks/failure_log.h"
+#include "exporter/sinks/otlp_transport.h"
+#include "exporter/span_decoder.h"
+
+namespace autotrace::exporter {
+
+struct LiveExporterOptions {
+  std::string endpoint;                                      // full URL
+  std::vector<std::pair<std::string, std::string>> headers;  // values are secret
+  BatchSenderOptions sender;
+  DecodeOptions decode;
+};
+
+// Block, Flush and Close on one thread; dropped on any.
+class LiveExporter {
+ public:
+  // `log` prints one line for people, also from the sending thread, until Close returns.
+  static absl::StatusOr<std::unique_ptr<LiveExporter>> Create(
+      LiveExporterOptions options, std::function<void(const std::string& line)> log);
+
+  // One block of a block stream. Never waits for the network. The first damaged block is logged.
+  void Block(uint16_t kind, std::string_view payload);
+  // See BatchSender.
+  bool Flush(Deadline deadline) { return sender_->Flush(deadline); }
+  // Spans still open go out marked as unfinished, then everything is sent as far as time allows.
+  void Close(Deadline deadline);
+  uint64_t dropped() const { return sender_->dropped().total(); }
+
+ private:
+  LiveExporter(LiveExporterOptions options, std::function<void(const std::string& line)> log);
+  void LogOnce(const absl::Status& status);
+
+  const std::function<void(const std::string& line)> log_;
+  FailureLog failures_;  // on the sending thread until that has ended
+  SpanDecoder decoder_;
+  bool logged_damage_ = false;
+  // Last: its thread ends before what it uses goes, and what its batches point to is the decoder's.
+  std::unique_ptr<BatchSender> sender_;
+};
+
+}  // namespace autotrace::exporter
+
+#endif  // AUTOTRACE_EXPORTER_SINKS_LIVE_EXPORTER_H_
