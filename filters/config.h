@@ -13,7 +13,7 @@ namespace autotrace::filters {
 
 enum class DurationMode : uint8_t {
   kSpan,      // every call on its own time
-  kFunction,  // a function is recorded from the call after its first one over the threshold
+  kFunction,  // a function is recorded from its first call over the threshold on
 };
 enum class Tristate : uint8_t { kAuto, kOff, kOn };
 enum class PipelineIdOn : uint8_t { kRoot, kLocalRoot };

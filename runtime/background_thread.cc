@@ -1,0 +1,47 @@
+#include "runtime/background_thread.h"
+
+#include <signal.h>
+
+#include "runtime/clock.h"
+#include "runtime/futex.h"
+
+namespace autotrace {
+
+void* BackgroundThread::Main(void* self) {
+  auto* thread = static_cast<BackgroundThread*>(self);
+  thread->run_(thread->argument_);
+  thread->finished_.store(1, std::memory_order_release);
+  FutexWake(&thread->finished_);
+  return nullptr;
+}
+
+bool BackgroundThread::Start(void (*run)(void* argument), void* argument) {
+  run_ = run;
+  argument_ = argument;
+  finished_.store(0, std::memory_order_relaxed);
+  // It inherits the mask, so that no signal can reach it even at its very beginning.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  started_ = pthread_create(&thread_, nullptr, &Main, this) == 0;
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (started_) {
+    pthread_setname_np(thread_, "autotrace");
+    pthread_detach(thread_);
+  }
+  return started_;
+}
+
+bool BackgroundThread::Join(uint64_t timeout_nanos) {
+  const uint64_t deadline = MonotonicNanos() + timeout_nanos;
+  while (started_ && finished_.load(std::memory_order_acquire) == 0) {
+    const uint64_t now = MonotonicNanos();
+    if (now >= deadline) return false;
+    FutexWait(&finished_, 0, deadline - now);
+  }
+  started_ = false;
+  return true;
+}
+
+}  // namespace autotrace

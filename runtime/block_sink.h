@@ -1,0 +1,29 @@
+// Where drained blocks go: the run's segment files, the live exporter. Background thread only.
+#ifndef AUTOTRACE_RUNTIME_BLOCK_SINK_H_
+#define AUTOTRACE_RUNTIME_BLOCK_SINK_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <string_view>
+
+#include "runtime/trace_format.h"
+
+namespace autotrace {
+
+class BlockSink {
+ public:
+  virtual ~BlockSink() = default;
+  // One block; its payload is head followed by body. `spans` is how many span records it holds.
+  // Returns false when it could not be taken; the caller counts the spans as dropped.
+  virtual bool Block(format::BlockKind kind, std::string_view head, std::string_view body,
+                     uint64_t spans) = 0;
+  // Everything given so far is to reach its destination by then.
+  virtual bool Flush(uint64_t timeout_nanos) = 0;
+  // No more blocks.
+  virtual void Close(uint64_t timeout_nanos) = 0;
+};
+
+}  // namespace autotrace
+
+#endif  // AUTOTRACE_RUNTIME_BLOCK_SINK_H_

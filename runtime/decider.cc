@@ -1,0 +1,226 @@
+#include "runtime/decider.h"
+
+#include <string.h>
+
+#include <algorithm>
+
+#include "runtime/memory.h"
+#include "runtime/own_stack.h"
+#include "symbolizer/function_name.h"
+
+namespace autotrace {
+namespace {
+
+constexpr size_t kLongestName = 16 << 10;
+// Longer linker names would need more stack to demangle than there is; they are their own names.
+constexpr size_t kLongestDemangled = 12 << 10;
+
+// A function as patterns see it. Facts from debug information are fetched when they are asked for.
+class SeenFunction final : public filters::Function {
+ public:
+  SeenFunction(Module* module, uint64_t function) : module_(module), function_(function) {
+    if (module == nullptr) return;
+    if (module->image.FindFunction(function - module->load_bias, &symbol_)) {
+      if (symbol_.name.size() <= kLongestDemangled) {
+        name_size_ = symbolizer::QualifiedName(symbol_.name, name_, sizeof(name_));
+        name_size_ = std::min(name_size_, sizeof(name_) - 1);
+      } else {
+        name_size_ = std::min(symbol_.name.size(), sizeof(name_));
+        memcpy(name_, symbol_.name.data(), name_size_);
+      }
+    }
+  }
+
+  std::string_view name() const override { return {name_, name_size_}; }
+  std::string_view module_path() const override {
+    return module_ == nullptr ? std::string_view() : module_->path_view();
+  }
+  std::string_view source_file() const override {
+    FetchFacts();
+    return {path_, path_size_};
+  }
+  bool compiler_made() const override {
+    FetchFacts();
+    return facts_.compiler_made;
+  }
+  std::string_view linker_name() const { return symbol_.name; }
+
+ private:
+  void FetchFacts() const {
+    if (fetched_) return;
+    fetched_ = true;
+    if (module_ == nullptr || !module_->image.FindFacts(function_ - module_->load_bias, &facts_)) {
+      return;
+    }
+    const bool absolute = !facts_.file.empty() && facts_.file[0] == '/';
+    if (!absolute && !facts_.directory.empty()) {
+      Append(facts_.directory);
+      Append("/");
+    }
+    Append(facts_.file);
+  }
+  void Append(std::string_view text) const {
+    const size_t part = std::min(text.size(), sizeof(path_) - path_size_);
+    memcpy(path_ + path_size_, text.data(), part);
+    path_size_ += part;
+  }
+
+  Module* module_;
+  uint64_t function_;
+  symbolizer::Symbol symbol_;
+  char name_[kLongestName];
+  size_t name_size_ = 0;
+  mutable bool fetched_ = false;
+  mutable symbolizer::FunctionFacts facts_;
+  mutable char path_[4096];
+  mutable size_t path_size_ = 0;
+};
+
+// Does a call instruction end right before this address? (x86-64: E8 rel32, FF /2.)
+bool FollowsCall(uint64_t address) {
+#ifdef __x86_64__
+  const auto* code = reinterpret_cast<const uint8_t*>(address);
+  if (code[-5] == 0xe8) return true;
+  for (const int length : {2, 3, 4, 6, 7}) {
+    if (code[-length] == 0xff && (code[-length + 1] & 0x38) == 0x10) return true;
+  }
+  return false;
+#else
+  return address % 4 == 0;
+#endif
+}
+
+}  // namespace
+
+Decider::Decider(const filters::Config& config, const filters::FunctionFilter* filter,
+                 ModuleTable* modules, DecisionTable* table)
+    : filter_(filter),
+      modules_(modules),
+      table_(table),
+      measured_mode_(config.min_duration_mode == filters::DurationMode::kFunction),
+      depth_limited_(config.max_depth != 0) {}
+
+uint16_t Decider::Decide(uint64_t function) {
+  struct Call {
+    Decider* decider;
+    uint64_t function;
+    uint16_t bits;
+  } call = {this, function, 0};
+  CallOnOwnStack(
+      [](void* argument) {
+        auto* c = static_cast<Call*>(argument);
+        c->decider->DecideOnOwnStack(c->function, &c->bits);
+      },
+      &call);
+  return call.bits;
+}
+
+void Decider::DecideOnOwnStack(uint64_t function, uint16_t* bits) {
+  Module* module = modules_->Find(function);
+  const SeenFunction seen(module, function);
+  *bits = Bits(filter_->Decide(seen));
+  if ((*bits & decision::kRecord) != 0) {
+    // Before the table has it: whoever records it must find its name logged.
+    Log({function, module == nullptr ? 0 : module->id, *bits, seen.linker_name()});
+  }
+  table_->Store(function, *bits);
+}
+
+uint16_t Decider::Bits(const filters::Decision& decided) const {
+  if (decided.verdict == filters::Verdict::kHideSubtree) {
+    return decision::kKnown | decision::kHideSubtree;
+  }
+  if (decided.verdict != filters::Verdict::kRecord) return decision::kKnown;
+  const auto threshold =
+      static_cast<uint16_t>(std::min<size_t>(decided.threshold_class, decision::kNoThreshold - 1));
+  uint16_t bits = decision::kKnown | decision::kRecord | threshold;
+  if (decided.named_exactly) bits |= decision::kNamedExactly;
+  if (decided.starts_trace) bits |= decision::kStartsTrace;
+  if (depth_limited_) bits |= decision::kDepthLimited;
+  if (measured_mode_ && filter_->thresholds()[threshold] > 0) bits |= decision::kMeasured;
+  return bits;
+}
+
+void Decider::Log(const DecidedFunction& function) {
+  const size_t index = logged_.fetch_add(1, std::memory_order_relaxed);
+  if (index / kBlockEntries >= kBlocks) return;  // a million functions: readers use the binary
+  std::atomic<Block*>& slot = blocks_[index / kBlockEntries];
+  Block* block = slot.load(std::memory_order_acquire);
+  if (block == nullptr) {
+    auto* mapped = static_cast<Block*>(MapMemory(sizeof(Block)));
+    if (mapped == nullptr) return;
+    if (slot.compare_exchange_strong(block, mapped, std::memory_order_acq_rel)) {
+      block = mapped;
+    } else {
+      UnmapMemory(mapped, sizeof(Block));
+    }
+  }
+  block->functions[index % kBlockEntries] = function;
+  block->ready[index % kBlockEntries].store(true, std::memory_order_release);
+}
+
+size_t Decider::decided_count() {
+  const size_t logged = std::min(logged_.load(std::memory_order_acquire), kBlocks * kBlockEntries);
+  // Only up to the first one that is still being filled in.
+  while (complete_ < logged) {
+    const Block* block = blocks_[complete_ / kBlockEntries].load(std::memory_order_acquire);
+    if (block == nullptr ||
+        !block->ready[complete_ % kBlockEntries].load(std::memory_order_acquire)) {
+      break;
+    }
+    ++complete_;
+  }
+  return complete_;
+}
+
+const DecidedFunction& Decider::decided(size_t index) const {
+  return blocks_[index / kBlockEntries]
+      .load(std::memory_order_acquire)
+      ->functions[index % kBlockEntries];
+}
+
+bool Decider::IsThreadMachinery(uint64_t return_address) {
+  Module* module = modules_->Find(return_address);
+  if (module == nullptr) return true;  // no code: not a return address
+  const std::string_view path = module->path_view();
+  const std::string_view file = path.substr(path.rfind('/') + 1);
+  if (file.starts_with("libc.so") || file.starts_with("libpthread") ||
+      file.starts_with("libstdc++.so") || file.starts_with("libc++.so") ||
+      file.starts_with("ld-linux") || file.starts_with("libautotrace-cpp")) {
+    return true;
+  }
+  const SeenFunction caller(module, return_address - 1);
+  const std::string_view name = caller.name();
+  return name.starts_with("std::") || name.starts_with("__gnu_cxx::");
+}
+
+bool Decider::IsCalledByThreadStart(uint64_t frame_address, uint64_t stack_end) {
+  // Between an entry function and the end of the stack lie some hundred bytes; whatever lies deeper
+  // is not called by the thread's start.
+  constexpr uint64_t kFurthest = 8192;
+  struct Call {
+    Decider* decider;
+    uint64_t from;
+    uint64_t to;
+    bool result;
+  } call = {this, frame_address, std::min(stack_end, frame_address + kFurthest), true};
+  if (stack_end < frame_address) return false;
+  CallOnOwnStack(
+      [](void* argument) {
+        auto* c = static_cast<Call*>(argument);
+        for (uint64_t at = c->from & ~uint64_t{7}; c->result && at + 8 <= c->to; at += 8) {
+          const uint64_t word = *reinterpret_cast<const uint64_t*>(at);
+          Module* module = word < 4096 ? nullptr : c->decider->modules_->Find(word);
+          symbolizer::Symbol symbol;
+          if (module == nullptr || !module->image.FindFunction(word - module->load_bias, &symbol) ||
+              word - module->load_bias - symbol.address < 7 || !FollowsCall(word)) {
+            continue;
+          }
+          c->result = c->decider->IsThreadMachinery(word);
+        }
+      },
+      &call);
+  return call.result;
+}
+
+}  // namespace autotrace

@@ -1,0 +1,100 @@
+// Function address -> decision, looked up by every hook.
+//
+// An open-addressing hash table of 64-bit entries (address in the low 48 bits, decision in the high
+// 16), read without locks and filled by whichever thread sees a function first. It grows by
+// publishing a larger copy; an entry that a race loses is merely decided again. Old copies are
+// kept, because a reader may still be looking at them.
+#ifndef AUTOTRACE_RUNTIME_DECISION_TABLE_H_
+#define AUTOTRACE_RUNTIME_DECISION_TABLE_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <atomic>
+
+#include "runtime/trace_format.h"
+
+namespace autotrace {
+
+// The high 16 bits of an entry and of a shadow frame's function word.
+namespace decision {
+inline constexpr uint16_t kThresholdMask = 0x007f;  // index of the minimum duration
+inline constexpr uint16_t kNoThreshold = 0x007f;    // the index whose minimum is 0
+inline constexpr uint16_t kNamedExactly = 1 << 7;   // a pattern spells out this very function
+inline constexpr uint16_t kKnown = 1 << 8;          // always set in the table
+inline constexpr uint16_t kRecord = 1 << 9;         // pushes a frame, may become a span
+// The rest makes a hook leave its fast path.
+inline constexpr uint16_t kHideSubtree = 1 << 10;   // pushes a frame that hides all below it
+inline constexpr uint16_t kStartsTrace = 1 << 11;   // `roots:`
+inline constexpr uint16_t kMeasured = 1 << 12;      // min_duration_mode: function, not yet slow
+inline constexpr uint16_t kDepthLimited = 1 << 13;  // max_depth is set
+inline constexpr uint16_t kManual = 1 << 14;        // frames only: a manual span
+
+// The plain case, as the high byte of a word.
+inline constexpr uint8_t kPlainRecord = (kKnown | kRecord) >> 8;
+inline constexpr uint8_t kPlainHidden = kKnown >> 8;
+}  // namespace decision
+
+constexpr uint64_t FunctionWord(uint64_t function, uint16_t bits) {
+  return (function & format::kAddressMask) | (uint64_t{bits} << format::kAddressBits);
+}
+constexpr uint16_t DecisionOf(uint64_t word) { return static_cast<uint16_t>(word >> 48); }
+constexpr uint8_t DecisionKind(uint64_t word) { return static_cast<uint8_t>(word >> 56); }
+constexpr bool SameFunction(uint64_t word, uint64_t function) {
+  return ((word ^ function) << 16) == 0;
+}
+
+class DecisionTable {
+ public:
+  // Maps the first table. False when there is no memory.
+  bool Initialize();
+
+  // The entry of this function, or 0. Traced threads.
+  uint64_t Lookup(uint64_t function) const {
+    const Slots* slots = slots_.load(std::memory_order_acquire);
+    size_t index = Hash(function) >> slots->shift;
+    for (;;) {
+      const uint64_t word = slots->entries[index].load(std::memory_order_relaxed);
+      if (__builtin_expect(SameFunction(word, function), 1)) return word;
+      if (word == 0) return 0;
+      index = (index + 1) & slots->mask;
+    }
+  }
+
+  // The entry in this function's own slot: the function's, except when it had to move aside for
+  // another one; then any other. Traced threads.
+  uint64_t LookupFirst(uint64_t function) const {
+    const Slots* slots = slots_.load(std::memory_order_acquire);
+    return slots->entries[Hash(function) >> slots->shift].load(std::memory_order_relaxed);
+  }
+
+  // Adds or replaces a function's decision. Traced threads; when memory runs out the entry is not
+  // stored and the function will be asked about again.
+  void Store(uint64_t function, uint16_t bits);
+
+  // Forgets the functions in [start, end), because their module was unloaded: they become unknown.
+  void Forget(uint64_t start, uint64_t end);
+
+  size_t size() const { return count_.load(std::memory_order_relaxed); }
+
+ private:
+  struct Slots {
+    int shift;
+    size_t mask;
+    size_t mapped_bytes;
+    std::atomic<uint64_t> entries[1];
+  };
+
+  static uint64_t Hash(uint64_t function) { return function * 0x9e3779b97f4a7c15u; }
+  static Slots* Map(int bits);
+  static bool Insert(Slots* slots, uint64_t word);
+  void Grow(Slots* full);
+
+  std::atomic<Slots*> slots_{nullptr};
+  std::atomic<size_t> count_{0};
+  std::atomic<bool> growing_{false};
+};
+
+}  // namespace autotrace
+
+#endif  // AUTOTRACE_RUNTIME_DECISION_TABLE_H_

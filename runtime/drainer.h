@@ -1,0 +1,77 @@
+// Empties the ring: passes what traced threads recorded on to the sinks, with the modules,
+// functions and threads it refers to in front of it. Also keeps the copy of open spans that a kill
+// leaves. One thread at a time: the background thread, or the thread that ends the process.
+#ifndef AUTOTRACE_RUNTIME_DRAINER_H_
+#define AUTOTRACE_RUNTIME_DRAINER_H_
+
+#include <stdint.h>
+
+#include <string>
+#include <vector>
+
+#include "runtime/block_sink.h"
+#include "runtime/decider.h"
+#include "runtime/module_table.h"
+#include "runtime/recorder.h"
+#include "runtime/thread_recorders.h"
+
+namespace autotrace {
+
+class Drainer {
+ public:
+  Drainer(RecorderShared* shared, RecorderPool* pool, ModuleTable* modules, Decider* decider)
+      : shared_(shared), pool_(pool), modules_(modules), decider_(decider) {}
+
+  void AddSink(BlockSink* sink) { sinks_.push_back(sink); }
+  // Passes a block on to all sinks and, with `in_ring`, to the ring's metadata.
+  void Emit(format::BlockKind kind, std::string_view payload, bool in_ring = false);
+
+  // Modules that no sink has heard of yet.
+  void EmitModules();
+
+  struct PassResult {
+    uint64_t bytes = 0;   // drained
+    double ring_use = 0;  // share of the chunks that were in use
+  };
+  // Drains what is committed now.
+  PassResult Pass();
+
+  // Every 100 ms or so: a copy of the open spans into the ring, and a sign of life.
+  void CopyOpenFrames();
+  // The same to the sinks, at the end of the process.
+  void EmitOpenFrames();
+  void EmitClock();
+  void EmitCounters();
+
+  uint64_t recorded_spans() const { return recorded_spans_; }
+  uint64_t bytes() const { return bytes_; }
+
+ private:
+  struct Extent {
+    uint32_t thread_index;
+    uint32_t chunk_sequence;
+    Ring::Chunk* chunk;
+  };
+
+  void EmitFunctions();
+  void EmitThreads();
+  // Reads one chunk from where it was left, and frees it when its thread has left it.
+  void DrainChunk(const Extent& extent, PassResult* result);
+  void EmitRecords(const Extent& extent, uint32_t offset, std::string_view records, uint64_t spans);
+  std::string OpenFrameBlocks(size_t limit_bytes);
+
+  RecorderShared* shared_;
+  RecorderPool* pool_;
+  ModuleTable* modules_;
+  Decider* decider_;
+  std::vector<BlockSink*> sinks_;
+  std::vector<Extent> extents_;
+  std::vector<ThreadRecorders*> retired_;
+  size_t functions_emitted_ = 0;
+  uint64_t recorded_spans_ = 0;
+  uint64_t bytes_ = 0;
+};
+
+}  // namespace autotrace
+
+#endif  // AUTOTRACE_RUNTIME_DRAINER_H_

@@ -1,0 +1,102 @@
+// The instrumentation hooks, and the library's start and end.
+//
+// GCC and Clang call __cyg_profile_func_enter and _exit in every function compiled with
+// -finstrument-functions. glibc exports empty hooks of the same names and comes before this library
+// in the look-up order of binaries that the main program did not link against it; so ours are
+// exported twice: as AUTOTRACE_1, which binaries linked to us ask for by name, and as GLIBC_2.2.5,
+// which binaries that were not ask for, under LD_PRELOAD.
+#include <dlfcn.h>
+#include <stdint.h>
+
+#include "runtime/session.h"
+#include "runtime/thread_slot.h"
+
+namespace autotrace {
+namespace {
+
+inline void SignalFence() { __atomic_signal_fence(__ATOMIC_SEQ_CST); }
+
+// The rest of a hook when the fast path did not apply. `recorder` is marked as busy; null: there is
+// none yet, or none that may be used.
+__attribute__((noinline)) void EnterRest(Recorder* recorder, uint64_t function, uint64_t call_site,
+                                         uint64_t frame_address) {
+  if (recorder == nullptr) {
+    recorder = RecorderForThisThread();
+    if (recorder == nullptr) return;
+    t_slot.active = recorder->nested();
+    SignalFence();
+  }
+  recorder->Enter(function, call_site, frame_address);
+  SignalFence();
+  t_slot.active = recorder;
+}
+
+__attribute__((noinline)) void LeaveRest(Recorder* recorder, uint64_t function) {
+  recorder->Leave(function);
+  SignalFence();
+  t_slot.active = recorder;
+}
+
+__attribute__((always_inline)) inline void Enter(void* function_pointer, void* call_site_pointer,
+                                                 uint64_t frame_address) {
+  const auto function = reinterpret_cast<uint64_t>(function_pointer);
+  const auto call_site = reinterpret_cast<uint64_t>(call_site_pointer);
+  Recorder* recorder = t_slot.active;
+  if (__builtin_expect(recorder == nullptr, 0)) {
+    return EnterRest(nullptr, function, call_site, frame_address);
+  }
+  t_slot.active = recorder->nested();
+  SignalFence();
+  if (__builtin_expect(!recorder->EnterFast(function, call_site, frame_address), 0)) {
+    return EnterRest(recorder, function, call_site, frame_address);
+  }
+  SignalFence();
+  t_slot.active = recorder;
+}
+
+__attribute__((always_inline)) inline void Leave(void* function_pointer) {
+  const auto function = reinterpret_cast<uint64_t>(function_pointer);
+  Recorder* recorder = t_slot.active;
+  // Without a recorder nothing was entered.
+  if (__builtin_expect(recorder == nullptr, 0)) return;
+  t_slot.active = recorder->nested();
+  SignalFence();
+  if (__builtin_expect(!recorder->LeaveFast(function), 0)) return LeaveRest(recorder, function);
+  SignalFence();
+  t_slot.active = recorder;
+}
+
+// Before the constructors of binaries that depend on this library; after those it depends on.
+__attribute__((constructor)) void LibraryIsLoaded() { Session::StartFromEnvironment(); }
+
+// After the destructors of binaries that depend on this library.
+__attribute__((destructor)) void ProgramEnds() {
+  if (Session* session = Session::Current()) session->Stop();
+}
+
+}  // namespace
+}  // namespace autotrace
+
+// The frame address is the caller's stack pointer before the call (the hook's CFA): the lowest
+// address of the instrumented function's frame.
+#define AUTOTRACE_HOOK extern "C" __attribute__((visibility("default"), no_instrument_function))
+#define AUTOTRACE_CFA reinterpret_cast<uint64_t>(__builtin_dwarf_cfa())
+
+AUTOTRACE_HOOK void autotrace_hook_enter(void* function, void* call_site) {
+  autotrace::Enter(function, call_site, AUTOTRACE_CFA);
+}
+AUTOTRACE_HOOK void autotrace_hook_exit(void* function, void*) { autotrace::Leave(function); }
+AUTOTRACE_HOOK void autotrace_hook_enter_libc(void* function, void* call_site) {
+  autotrace::Enter(function, call_site, AUTOTRACE_CFA);
+}
+AUTOTRACE_HOOK void autotrace_hook_exit_libc(void* function, void*) { autotrace::Leave(function); }
+
+__asm__(".symver autotrace_hook_enter,__cyg_profile_func_enter@@AUTOTRACE_1");
+__asm__(".symver autotrace_hook_exit,__cyg_profile_func_exit@@AUTOTRACE_1");
+#if defined(__x86_64__)
+__asm__(".symver autotrace_hook_enter_libc,__cyg_profile_func_enter@GLIBC_2.2.5");
+__asm__(".symver autotrace_hook_exit_libc,__cyg_profile_func_exit@GLIBC_2.2.5");
+#elif defined(__aarch64__)
+__asm__(".symver autotrace_hook_enter_libc,__cyg_profile_func_enter@GLIBC_2.17");
+__asm__(".symver autotrace_hook_exit_libc,__cyg_profile_func_exit@GLIBC_2.17");
+#endif

@@ -1,0 +1,243 @@
+// One thread's recorder: turns entries and exits into span records.
+//
+// An entry pushes a frame on the shadow stack; the exit pops it and, when the call is kept, writes
+// one record into the thread's chunk of the ring. EnterFast and LeaveFast, in this header, are
+// inlined into the hooks: a table look-up, a clock read, a few stores. Whatever is not the plain
+// case is in recorder.cc.
+//
+// Everything here runs on traced threads, possibly inside the program's malloc, under the loader's
+// lock or in a signal handler: no allocation but raw mappings, no lock, no exception, no errno
+// change. A recorder is never entered twice: while a hook runs, hooks of a signal handler find the
+// recorder's `nested` one in its place (see hooks.cc).
+#ifndef AUTOTRACE_RUNTIME_RECORDER_H_
+#define AUTOTRACE_RUNTIME_RECORDER_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <atomic>
+#include <string>
+#include <string_view>
+
+#include "runtime/clock.h"
+#include "runtime/decision_table.h"
+#include "runtime/ids.h"
+#include "runtime/ring.h"
+#include "runtime/shadow_stack.h"
+#include "runtime/trace_format.h"
+
+namespace autotrace {
+
+// What all recorders of a process share.
+struct RecorderShared {
+  DecisionTable decisions;
+  Ring ring;
+  IdSecret secret;
+  std::atomic<uint64_t> next_sequence{1};
+  uint64_t thresholds[128] = {};  // ticks, by decision::kThresholdMask
+  uint32_t max_depth = 0;         // 0: none
+  bool callers = true;
+
+  // Decides about a function seen for the first time and stores the result in `decisions`. Returns
+  // its bits.
+  uint16_t (*decide)(uint64_t function) = nullptr;
+  // Was the function with this frame called by the machinery that starts threads, on the stack that
+  // ends at `stack_end`? Null: entry functions are like others.
+  bool (*is_thread_entry)(uint64_t frame_address, uint64_t stack_end) = nullptr;
+  // Return addresses from the present stack, those of frames at or above `frame_address` only,
+  // innermost first; returns how many. Null: stacks were not asked for.
+  size_t (*capture_stack)(uint64_t frame_address, uint64_t* addresses, size_t capacity) = nullptr;
+};
+
+// A span outside of this process, or of before a fork.
+struct RemoteParent {
+  uint64_t trace_id[2] = {0, 0};
+  uint64_t span_id = 0;  // 0: none
+};
+
+class Recorder {
+ public:
+  // `stack` is this recorder's own; `nested` may be null; `stack_end` is the highest address of the
+  // thread's stack.
+  void Initialize(RecorderShared* shared, uint32_t thread_index, StackSegment* stack,
+                  Recorder* nested, uint64_t stack_end, uint64_t tid);
+
+  // The plain case of an entry: the function is known, nothing special holds for it, and there is
+  // room. False, with nothing changed, in every other case: then Enter is to be called. Makes no
+  // call, so that the hooks need no stack frame.
+  __attribute__((always_inline)) bool EnterFast(uint64_t function, uint64_t call_site,
+                                                uint64_t frame_address) {
+    const uint64_t word = shared_->decisions.LookupFirst(function);
+    if (__builtin_expect(!SameFunction(word, function), 0)) return false;
+    if (DecisionKind(word) == decision::kPlainHidden) return true;
+    Frame* frame = top_;
+    if (__builtin_expect(
+            DecisionKind(word) != decision::kPlainRecord ||
+                frame_address > frame[-1].frame_address ||
+                (frame_address == frame[-1].frame_address && call_site != frame[-1].call_site) ||
+                frame >= limit_ || !ClockIsFast(),
+            0)) {
+      return false;
+    }
+    frame->function = word;
+    frame->sequence = 0;
+    frame->call_site = call_site;
+    frame->frame_address = frame_address;
+    frame->start = FastNow();
+    Publish(frame + 1);
+    return true;
+  }
+
+  void Enter(uint64_t function, uint64_t call_site, uint64_t frame_address);
+
+  // The same for an exit.
+  __attribute__((always_inline)) bool LeaveFast(uint64_t function) {
+    Frame* frame = top_ - 1;
+    if (!SameFunction(frame->function, function)) {
+      const uint64_t word = shared_->decisions.LookupFirst(function);
+      return SameFunction(word, function) && DecisionKind(word) == decision::kPlainHidden;
+    }
+    if (__builtin_expect(DecisionKind(frame->function) != decision::kPlainRecord || !ClockIsFast(),
+                         0)) {
+      return false;
+    }
+    const uint64_t duration = FastNow() - frame->start;
+    uint64_t sequence = frame->sequence;
+    if (duration < shared_->thresholds[DecisionOf(frame->function) & decision::kThresholdMask] &&
+        sequence == 0) {
+      Publish(frame);
+      return true;
+    }
+    const uint64_t parent = frame[-1].sequence;
+    if (__builtin_expect(parent == 0 || write_ >= write_fast_end_ || duration > kLongest ||
+                             next_sequence_ == sequence_end_,
+                         0)) {
+      return false;
+    }
+    if (sequence == 0) sequence = next_sequence_++;
+    WriteSpan(frame, sequence, parent, duration, 0);
+    Publish(frame);
+    return true;
+  }
+
+  void Leave(uint64_t function);
+
+  // ---- Manual spans. Not async-signal-safe: names are the caller's memory.
+  // Returns the span's sequence.
+  uint64_t BeginManual(std::string_view name, uint64_t frame_address);
+  void EndManual(uint64_t sequence);
+  // False when no such span is open here.
+  bool IsOpen(uint64_t sequence) const;
+  void WriteAttribute(uint64_t sequence, std::string_view key, format::AttributeType type,
+                      const void* value, size_t value_size);
+
+  // ---- Life cycle
+  // Ends every open frame now, with these flags, and gives the chunk back. For a thread's end and
+  // the process's end.
+  void CloseAll(uint16_t flags);
+  // Gives memory back that only deep recursion needed.
+  void Trim();
+  // Before a fork: gives the innermost open span an identity, because the child will refer to it.
+  void PinCurrent();
+  // In the forked child: open frames become the parent's, parents for new spans and never recorded
+  // here; `old_secret` is the parent process's.
+  void AfterFork(const IdSecret& old_secret, uint64_t tid);
+
+  // The open spans as format::OpenFrame, outermost first, appended to `frames` as bytes; at most
+  // `limit` of them. Called by the background thread while this thread runs: frames that change
+  // during the copy are left out. Returns how many; `trace_id` is the current trace's or zero.
+  size_t CopyOpenFrames(std::string* frames, size_t limit, uint64_t trace_id[2]) const;
+
+  uint32_t thread_index() const { return thread_index_; }
+  Recorder* nested() const { return nested_; }
+
+ private:
+  // Longer durations do not fit a span's 48 bits.
+  static constexpr uint64_t kLongest = format::kMaxDuration - 1;
+  static constexpr size_t kSpanWords = format::kSpanWithCallerBytes / sizeof(uint64_t);
+
+  // Frames below the new top are complete: the background thread may look at them.
+  void Publish(Frame* top) {
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    __atomic_store_n(&top_, top, __ATOMIC_RELEASE);
+  }
+
+  // Writes a span's record; there is room for it.
+  void WriteSpan(const Frame* frame, uint64_t sequence, uint64_t parent, uint64_t duration,
+                 uint16_t flags) {
+    uint64_t* record = write_;
+    const bool caller = shared_->callers;
+    uint64_t* next = record + (caller ? kSpanWords : kSpanWords - 1);
+    *next = 0;  // the end mark for readers, before this record becomes visible
+    record[1] = (frame->start << 16) | (duration & 0xffff);
+    record[2] = (sequence << 16) | ((duration >> 16) & 0xffff);
+    record[3] = (parent << 16) | (duration >> 32);
+    if (caller) record[4] = frame->call_site << 16;
+    write_ = next;
+    const auto kind = caller ? format::RecordKind::kSpanWithCaller : format::RecordKind::kSpan;
+    __atomic_store_n(record, format::HeadWord(kind, flags, frame->function), __ATOMIC_RELEASE);
+  }
+
+  // Ends the nearest open frame of this function, which is not the top one.
+  void LeaveBelowTop(uint64_t function, uint64_t end);
+  // Ends a frame that is not the plain case, or not on top (the ones above it are ended first).
+  void LeaveSpecial(Frame* frame, uint64_t end, uint16_t flags);
+  void KeepSlow(Frame* frame, uint64_t end, uint16_t flags);
+  bool IsAlone(const Frame* frame, uint64_t end) const;
+  // Ends the top frame without an exit hook having been called.
+  void PopMissed(uint64_t end, uint16_t flags);
+  static bool IsDead(const Frame* frame, uint64_t call_site, uint64_t frame_address);
+  void PruneDeadFrames(uint64_t call_site, uint64_t frame_address);
+
+  void PushFrame(uint64_t word, uint64_t call_site, uint64_t frame_address);
+  bool MoreStack();
+  void ReturnToPreviousSegment();
+
+  Frame* Below(Frame* frame) const;
+  Frame* RootFrame() const;
+  // The frame that is the parent of spans directly above `frame`'s position; null at a root.
+  Frame* NearestSpan(Frame* frame) const;
+  uint64_t ParentSequence(Frame* frame);
+  uint64_t NewSequence();
+  void BeginTrace();
+  void WriteTraceBegin(uint16_t extra_flags);
+  void WriteStack(uint64_t sequence, uint64_t frame_address);
+  void WriteExtension(format::ExtensionType type, uint64_t sequence, std::string_view first,
+                      std::string_view second = {}, std::string_view third = {});
+
+  // Room for so many words in the chunk, or null: then the record is dropped.
+  uint64_t* Reserve(size_t words);
+  // `trace_flags`: of the trace begin that a chunk in the middle of a trace starts with.
+  bool NextChunk(uint16_t trace_flags = format::kTraceResumed);
+  void ReleaseChunk();
+
+  // Fast path first: one or two cache lines.
+  RecorderShared* shared_;
+  Frame* top_;                // one past the innermost open frame
+  Frame* limit_;              // null while entries must take the slow path
+  uint64_t* write_;           // next free word of the chunk
+  uint64_t* write_fast_end_;  // a span fits when write_ is below this; null without a chunk
+  uint64_t next_sequence_;
+  uint64_t sequence_end_;
+  Recorder* nested_;
+
+  StackSegment* segment_;  // the one top_ is in
+  StackSegment* first_segment_;
+  uint64_t* write_end_;  // of the chunk's data, less the end mark
+  Ring::Chunk* chunk_;
+  Frame* cut_root_;        // innermost open frame that a `roots` pattern made a root, or null
+  Frame* root_;            // the current trace's root once it has begun, else null
+  Frame* hidden_subtree_;  // the frame that hides all above it, or null
+  uint64_t stack_end_;
+  uint32_t overflow_;  // entries that found no memory for a frame
+  uint32_t depth_;     // open span frames; kept only when max_depth is set
+  uint32_t thread_index_;
+  uint64_t tid_;
+  uint32_t chunk_sequence_;
+  bool first_entry_;     // no call yet, and the first one is looked at
+  RemoteParent remote_;  // parent of roots above inherited frames
+};
+
+}  // namespace autotrace
+
+#endif  // AUTOTRACE_RUNTIME_RECORDER_H_

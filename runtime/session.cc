@@ -1,0 +1,420 @@
+#include "runtime/session.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <exception>
+#include <new>
+
+#include "filters/config_loader.h"
+#include "runtime/block_stream.h"
+#include "runtime/clock.h"
+#include "runtime/futex.h"
+#include "runtime/log.h"
+#include "runtime/process_facts.h"
+#include "runtime/stack_capture.h"
+#include "runtime/summary.h"
+#include "runtime/thread_slot.h"
+
+namespace autotrace {
+
+std::atomic<SessionState> g_state{SessionState::kUnstarted};
+std::atomic<uint64_t> g_calls_before_start{0};
+Session* Session::current_ = nullptr;
+
+namespace {
+
+constexpr uint64_t kMillisecond = 1'000'000;
+// The reader looks this often while the program records, and this often while it does not; the ring
+// holds several times what a thread can record in the shorter one, and a claimed chunk ends the
+// longer one.
+constexpr uint64_t kBusySleep = 2 * kMillisecond;
+constexpr uint64_t kIdleSleep = 100 * kMillisecond;
+constexpr int kPassesUntilIdle = 50;
+constexpr uint64_t kHousekeepingInterval = 100 * kMillisecond;
+constexpr uint64_t kClockInterval = 1000 * kMillisecond;
+// What writing to disk may take at the program's end, beside the network's own bound.
+constexpr uint64_t kDiskTimeout = 10'000 * kMillisecond;
+
+// Only names that switch tracing on; LoadConfig does the rest. Nothing else happens in a program
+// that does not ask for tracing.
+bool EnvironmentAsks() {
+  for (const char* name : {"AUTOTRACE_MODULES", "AUTOTRACE_CONFIG", "AUTOTRACE_ENABLED"}) {
+    const char* value = getenv(name);
+    if (value != nullptr && value[0] != '\0') return true;
+  }
+  return false;
+}
+
+void Sleep(uint64_t nanos) {
+  const timespec time = {static_cast<time_t>(nanos / 1'000'000'000u),
+                         static_cast<long>(nanos % 1'000'000'000u)};
+  nanosleep(&time, nullptr);
+}
+
+}  // namespace
+
+void Session::StartFromEnvironment() {
+  // The environment of a set-uid program belongs to somebody else.
+  if (!EnvironmentAsks() || getauxval(AT_SECURE) != 0) {
+    g_state.store(SessionState::kOff, std::memory_order_release);
+    return;
+  }
+  const InternalThreadScope internal;
+  InitializeLog();
+  SessionState state = SessionState::kOff;
+  try {
+    const filters::LoadResult loaded = filters::LoadConfig();
+    // A program that is not to be traced says nothing, whatever else its environment holds.
+    if (loaded.config.active) {
+      for (const std::string& warning : loaded.warnings) Log(warning);
+      if (!loaded.error.empty()) {
+        Log(loaded.error + "; this run is not traced");
+      } else {
+        auto* session = new Session(loaded.config);  // never destroyed
+        // Before Begin: the background thread and the hooks find it there.
+        current_ = session;
+        if (session->Begin()) {
+          state = SessionState::kOn;
+        } else {
+          current_ = nullptr;
+        }
+      }
+    }
+  } catch (const std::exception& error) {
+    current_ = nullptr;
+    Log(std::string("cannot start: ") + error.what() + "; this run is not traced");
+  }
+  g_state.store(state, std::memory_order_release);
+}
+
+Session::Session(const filters::Config& config)
+    : config_(config),
+      filter_(config_),
+      decider_(config_, &filter_, &modules_, &shared_.decisions) {}
+
+bool Session::Begin() {
+  InitializeClock();
+  pid_ = getpid();
+  executable_ = ExecutablePath();
+  kernel_start_time_ = KernelStartTime();
+  if (config_.recorded()) {
+    run_ = OpenRunFolder(config_.dir);
+    if (run_.path.empty())
+      Log(run_.error + (config_.live_export() ? "" : "; this run is not traced"));
+    if (run_.path.empty() && !config_.live_export()) return false;
+  }
+  if (!shared_.decisions.Initialize() || !CreateRing()) {
+    Log("no memory for the ring; this run is not traced");
+    return false;
+  }
+  modules_.AddLoaded(executable_);
+
+  shared_.callers = config_.callers;
+  shared_.max_depth = config_.max_depth;
+  for (size_t i = 0; i < filter_.thresholds().size() && i < decision::kNoThreshold; ++i) {
+    shared_.thresholds[i] = TicksFromNanos(filter_.thresholds()[i]);
+  }
+  shared_.decide = [](uint64_t function) { return current_->decider_.Decide(function); };
+  if (config_.live_export() && !config_.recorded()) {
+    shared_.is_thread_entry = [](uint64_t frame_address, uint64_t stack_end) {
+      return current_->decider_.IsCalledByThreadStart(frame_address, stack_end);
+    };
+  }
+  if (config_.root_stacktrace && InitializeStackCapture()) shared_.capture_stack = &CaptureStack;
+
+  OpenSinks();
+  if (segments_ == nullptr && live_ == nullptr) return false;
+  if (pthread_key_create(&thread_key_, &ThreadEnds) != 0) return false;
+  pthread_atfork(
+      [] {
+        if (current_ != nullptr) current_->BeforeFork();
+      },
+      nullptr,
+      [] {
+        if (current_ != nullptr) current_->AfterForkInChild();
+      });
+  pool_.set_recycle_at_once(!config_.thread);
+  shared_.ring.Count(format::Counter::kDroppedBeforeStart,
+                     g_calls_before_start.load(std::memory_order_relaxed));
+  if (config_.thread) {
+    thread_.Start([](void* session) { static_cast<Session*>(session)->RunInBackground(); }, this);
+  }
+  return true;
+}
+
+bool Session::CreateRing() {
+  process_key_ = RandomWord();
+  shared_.secret = {{RandomWord(), RandomWord()}};
+  Ring::Options options;
+  options.size = config_.ring_size;
+  options.process_key = process_key_;
+  options.kernel_start_time = kernel_start_time_;
+  if (!shared_.ring.Create(options)) return false;
+  if (shared_.ring.path().empty()) {
+    Log("no room in /dev/shm for the ring: it is in private memory, and what is not yet written "
+        "when the program is killed is lost");
+  }
+  return true;
+}
+
+void Session::OpenSinks() {
+  drainer_ = std::make_unique<Drainer>(&shared_, &pool_, &modules_, &decider_);
+  segments_.reset();
+  live_.reset();
+  if (!run_.path.empty()) {
+    SegmentWriter::Options options;
+    options.folder = run_.path;
+    options.process_key = process_key_;
+    options.max_run_bytes = config_.max_disk;
+    segments_ = std::make_unique<SegmentWriter>(options);
+    if (!segments_->ok()) {
+      Log("cannot write to " + run_.path + ": " + strerror(segments_->error()));
+      segments_.reset();
+    } else {
+      drainer_->AddSink(segments_.get());
+    }
+  }
+  AnnounceProcess();
+  // The live exporter is loaded by the background thread: it brings libraries with it.
+}
+
+void Session::AnnounceProcess() {
+  drainer_->Emit(format::BlockKind::kProcess, ProcessPayload(), /*in_ring=*/true);
+  // A program that is killed right after its start leaves the names of its functions.
+  drainer_->EmitModules();
+  drainer_->EmitClock();
+}
+
+std::string Session::ProcessPayload() const {
+  using format::ProcessKey;
+  std::string payload;
+  AppendProcessNumber(&payload, ProcessKey::kPid, static_cast<uint64_t>(pid_));
+  AppendProcessNumber(&payload, ProcessKey::kParentPid, static_cast<uint64_t>(getppid()));
+  AppendProcessNumber(&payload, ProcessKey::kStartUnixNanos, g_clock.start_unix_nanos);
+  AppendProcessText(&payload, ProcessKey::kExecutable, executable_);
+  AppendProcessText(&payload, ProcessKey::kHostName, HostName());
+  AppendProcessText(&payload, ProcessKey::kOsType, "linux");
+  AppendProcessText(&payload, ProcessKey::kOsDescription, OsDescription());
+  AppendProcessText(&payload, ProcessKey::kRuntimeVersion, AUTOTRACE_VERSION);
+  AppendProcessText(
+      &payload, ProcessKey::kIdSecret,
+      {reinterpret_cast<const char*>(shared_.secret.key), sizeof(shared_.secret.key)});
+  AppendProcessText(&payload, ProcessKey::kConfigYaml, filters::ToYaml(config_, false));
+  AppendProcessNumber(&payload, ProcessKey::kClockKind, g_clock.use_tsc ? 1 : 0);
+  AppendProcessNumber(&payload, ProcessKey::kTicksPerSecond, g_clock.ticks_per_second);
+  AppendProcessText(&payload, ProcessKey::kRingPath, shared_.ring.path());
+  AppendProcessNumber(&payload, ProcessKey::kKernelStartTime, kernel_start_time_);
+  if (config_.process_args) {
+    AppendProcessText(&payload, ProcessKey::kExecutableArgs, CommandLine());
+  }
+  if (parent_process_key_ != 0) {
+    AppendProcessNumber(&payload, ProcessKey::kParentProcessKey, parent_process_key_);
+  }
+  return payload;
+}
+
+// ---- Background thread -------------------------------------------------------------------------
+
+void Session::RunInBackground() {
+  const InternalThreadScope internal;
+  try {
+    if (config_.live_export()) {
+      live_ = std::make_unique<LiveExporter>(filters::ToYaml(config_, true));
+      if (live_->ok()) {
+        drainer_->AddSink(live_.get());
+        AnnounceProcess();
+      }
+    }
+    if (run_.first) PruneRuns(config_.dir, config_.keep_runs, run_.path);
+    int idle_passes = 0;
+    while (stop_.load(std::memory_order_acquire) == 0) {
+      const uint32_t flush = flush_requested_.load(std::memory_order_acquire);
+      const Drainer::PassResult pass = drainer_->Pass();
+      Housekeeping(MonotonicNanos());
+      if (flush != flush_done_.load(std::memory_order_relaxed)) {
+        bool complete = segments_ == nullptr || segments_->Flush(0);
+        if (live_ != nullptr) {
+          complete = live_->Flush(flush_timeout_.load(std::memory_order_relaxed)) && complete;
+        }
+        flush_complete_.store(complete, std::memory_order_relaxed);
+        flush_done_.store(flush, std::memory_order_release);
+        FutexWake(&flush_done_);
+        continue;
+      }
+      idle_passes = pass.bytes == 0 ? idle_passes + 1 : 0;
+      if (pass.ring_use > 0.25) continue;
+      if (idle_passes < kPassesUntilIdle) {
+        Sleep(kBusySleep);
+      } else {
+        shared_.ring.WaitForWork(kIdleSleep);
+      }
+    }
+    Finish();
+  } catch (const std::exception& error) {
+    Log(std::string("recording stopped: ") + error.what());
+  }
+}
+
+void Session::Housekeeping(uint64_t now) {
+  if (now - last_housekeeping_ < kHousekeepingInterval) return;
+  last_housekeeping_ = now;
+  drainer_->CopyOpenFrames();
+  if (now - last_clock_ < kClockInterval) return;
+  last_clock_ = now;
+  drainer_->EmitClock();
+}
+
+void Session::Finish() {
+  // What threads do from here on finds nobody to read it.
+  while (drainer_->Pass().bytes > 0) {
+  }
+  drainer_->EmitOpenFrames();
+  drainer_->EmitClock();
+  auto& counters = shared_.ring.header()->counters;
+  if (segments_ != nullptr) {
+    counters[static_cast<int>(format::Counter::kDroppedDiskCap)].store(segments_->removed_spans(),
+                                                                       std::memory_order_relaxed);
+  }
+  if (live_ != nullptr && live_->ok()) {
+    // Before the counters are written, since it adds to them.
+    live_->Close(config_.otlp_timeout);
+    counters[static_cast<int>(format::Counter::kDroppedExport)].store(live_->dropped_spans(),
+                                                                      std::memory_order_relaxed);
+  }
+  drainer_->EmitCounters();
+  const format::ClockPoint end = CurrentClockPoint();
+  drainer_->Emit(format::BlockKind::kEnd, {reinterpret_cast<const char*>(&end), sizeof(end)});
+  for (BlockSink* sink : {static_cast<BlockSink*>(segments_.get())}) {
+    if (sink != nullptr) sink->Close(0);
+  }
+  shared_.ring.header()->finished.store(1, std::memory_order_release);
+  shared_.ring.Unlink();
+  WriteSummary();
+}
+
+// ---- End ---------------------------------------------------------------------------------------
+
+void Session::Stop() {
+  if (stopped_.exchange(true, std::memory_order_acq_rel)) return;
+  // A child made by clone(2) alone shares nothing that could be stopped here.
+  if (raw::Syscall(SYS_getpid) != pid_) return;
+  const InternalThreadScope internal;
+  g_state.store(SessionState::kOff, std::memory_order_release);
+  CloseThread(format::kSpanUnfinished);
+  stop_.store(1, std::memory_order_release);
+  shared_.ring.WakeReader();
+  try {
+    if (!thread_.started()) {
+      Finish();
+    } else if (!thread_.Join(kDiskTimeout + config_.otlp_timeout)) {
+      Log("gave up waiting for the recording to be written; `autotracer recover` reads the rest");
+    }
+  } catch (const std::exception& error) {
+    Log(std::string("the recording is incomplete: ") + error.what());
+  }
+}
+
+bool Session::Flush(uint64_t timeout_nanos) {
+  if (!thread_.started()) return false;
+  const uint64_t deadline = MonotonicNanos() + timeout_nanos;
+  flush_timeout_.store(timeout_nanos, std::memory_order_relaxed);
+  const uint32_t wanted = flush_requested_.fetch_add(1, std::memory_order_acq_rel) + 1;
+  shared_.ring.WakeReader();
+  for (;;) {
+    const uint32_t done = flush_done_.load(std::memory_order_acquire);
+    if (static_cast<int32_t>(done - wanted) >= 0) {
+      return flush_complete_.load(std::memory_order_relaxed);
+    }
+    const uint64_t now = MonotonicNanos();
+    if (now >= deadline) return false;
+    FutexWait(&flush_done_, done, deadline - now);
+  }
+}
+
+void Session::WriteSummary() {
+  SummaryFacts facts;
+  facts.spans = drainer_->recorded_spans();
+  facts.functions = decider_.decided_count();
+  for (int i = 0; i < static_cast<int>(format::Counter::kCount); ++i) {
+    facts.counters[i] = shared_.ring.header()->counters[i].load(std::memory_order_relaxed);
+  }
+  facts.run_path = segments_ != nullptr ? run_.path : "";
+  facts.endpoint = live_ != nullptr ? config_.otlp_endpoint : "";
+  facts.unmatched_patterns = filter_.UnmatchedPatterns();
+  const std::string text = SummaryText(facts);
+  if (segments_ != nullptr) WriteSummaryFile(segments_->stem() + ".summary", text);
+  for (const std::string& pattern : facts.unmatched_patterns) {
+    Log("no function that ran matches " + pattern + "; `autotracer functions " + executable_ +
+        "` lists what there is");
+  }
+  const bool first = run_.first || run_.path.empty();
+  const bool wanted = config_.summary == filters::Tristate::kOn ||
+                      (config_.summary == filters::Tristate::kAuto && StderrIsTerminal());
+  if (!first || !wanted || parent_process_key_ != 0) return;
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = std::min(text.find('\n', at), text.size());
+    Log(std::string_view(text).substr(at, end - at));
+    at = end + 1;
+  }
+}
+
+// ---- Fork --------------------------------------------------------------------------------------
+
+void Session::BeforeFork() {
+  // A signal handler that interrupts this must find no recorder that is at work.
+  const InternalThreadScope internal;
+  ThreadRecorders* own = OwnRecorders();
+  if (own != nullptr) own->outermost()->PinCurrent();
+}
+
+// A child records on its own: own ring, own secret, own files in the same run, own thread. Its
+// first spans continue below the span that forked.
+void Session::AfterForkInChild() {
+  const InternalThreadScope internal;
+  const IdSecret old_secret = shared_.secret;
+  parent_process_key_ = process_key_;
+  pid_ = getpid();
+  kernel_start_time_ = KernelStartTime();
+  // First: nothing may refer to the parent's ring once it is gone.
+  pool_.AfterFork(OwnRecorders(), old_secret);
+  shared_.ring.Abandon();
+  thread_.Forget();
+  stop_.store(0, std::memory_order_relaxed);
+  // The parent's background thread may have been in the middle of anything.
+  static_cast<void>(drainer_.release());
+  static_cast<void>(segments_.release());
+  static_cast<void>(live_.release());
+  try {
+    for (size_t i = 0; i < modules_.size(); ++i) {
+      if (Module* module = modules_.at(i))
+        module->announced.store(false, std::memory_order_relaxed);
+    }
+    if (!CreateRing()) {
+      g_state.store(SessionState::kOff, std::memory_order_release);
+      AbandonThread();
+      return;
+    }
+    OpenSinks();
+    if (segments_ == nullptr && !config_.live_export()) {
+      g_state.store(SessionState::kOff, std::memory_order_release);
+      AbandonThread();
+      return;
+    }
+    if (config_.thread) {
+      thread_.Start([](void* session) { static_cast<Session*>(session)->RunInBackground(); }, this);
+    }
+  } catch (const std::exception& error) {
+    g_state.store(SessionState::kOff, std::memory_order_release);
+    AbandonThread();
+    Log(std::string("cannot trace the forked child: ") + error.what());
+  }
+}
+
+}  // namespace autotrace

@@ -1,0 +1,108 @@
+// One tracing session of this process: configuration, recorders, ring, background thread and sinks,
+// from start to the program's end. There is at most one, made by the library's constructor when the
+// environment asks for it; it is never destroyed, because threads may call hooks until the very
+// end.
+#ifndef AUTOTRACE_RUNTIME_SESSION_H_
+#define AUTOTRACE_RUNTIME_SESSION_H_
+
+#include <pthread.h>
+#include <stdint.h>
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "filters/config.h"
+#include "filters/function_filter.h"
+#include "runtime/background_thread.h"
+#include "runtime/decider.h"
+#include "runtime/drainer.h"
+#include "runtime/live_exporter.h"
+#include "runtime/module_table.h"
+#include "runtime/recorder.h"
+#include "runtime/run_folder.h"
+#include "runtime/segment_writer.h"
+#include "runtime/thread_recorders.h"
+
+namespace autotrace {
+
+enum class SessionState : uint32_t {
+  kUnstarted,  // the constructor has not run yet
+  kOff,        // not asked for, or it cannot work; or it is over
+  kOn,
+};
+
+// What hooks look at first when their thread has no recorder.
+extern std::atomic<SessionState> g_state;
+// Calls seen before the constructor ran; they are counted, not recorded.
+extern std::atomic<uint64_t> g_calls_before_start;
+
+class Session {
+ public:
+  // Reads the configuration and starts tracing if it says so. Prints one line and stays off when
+  // something is wrong. Called once, by the library's constructor.
+  static void StartFromEnvironment();
+  // Null when off.
+  static Session* Current() { return current_; }
+
+  // At the program's end: closes what is open, drains, says goodbye. Bounded in time.
+  void Stop();
+  // Waits until all that was recorded so far has reached the sinks. False after the time is over.
+  bool Flush(uint64_t timeout_nanos);
+
+  RecorderPool& pool() { return pool_; }
+  RecorderShared& shared() { return shared_; }
+
+  // Fork handlers; on the forking thread.
+  void BeforeFork();
+  void AfterForkInChild();
+
+  // Hooks find the thread's recorders here when it ends.
+  pthread_key_t thread_key() const { return thread_key_; }
+
+ private:
+  explicit Session(const filters::Config& config);
+
+  bool Begin();
+  bool CreateRing();
+  void OpenSinks();
+  void AnnounceProcess();
+  std::string ProcessPayload() const;
+  void RunInBackground();
+  void Housekeeping(uint64_t now);
+  void Finish();
+  void WriteSummary();
+
+  static Session* current_;
+
+  filters::Config config_;
+  filters::FunctionFilter filter_;
+  RecorderShared shared_;
+  RecorderPool pool_{&shared_};
+  ModuleTable modules_;
+  Decider decider_;
+  std::unique_ptr<Drainer> drainer_;
+  RunFolder run_;
+  std::unique_ptr<SegmentWriter> segments_;
+  std::unique_ptr<LiveExporter> live_;
+  BackgroundThread thread_;
+  pthread_key_t thread_key_ = 0;
+  uint64_t process_key_ = 0;
+  uint64_t parent_process_key_ = 0;
+  uint64_t kernel_start_time_ = 0;
+  pid_t pid_ = 0;
+  std::string executable_;
+  uint64_t last_housekeeping_ = 0;
+  uint64_t last_clock_ = 0;
+  bool removed_spans_counted_ = false;
+  std::atomic<uint32_t> stop_{0};
+  std::atomic<uint32_t> flush_requested_{0};
+  std::atomic<uint32_t> flush_done_{0};  // a futex
+  std::atomic<uint64_t> flush_timeout_{0};
+  std::atomic<bool> flush_complete_{true};
+  std::atomic<bool> stopped_{false};
+};
+
+}  // namespace autotrace
+
+#endif  // AUTOTRACE_RUNTIME_SESSION_H_

@@ -1,0 +1,32 @@
+// What a session says at its end: how much was recorded, what was dropped and why, how to look at
+// it.
+#ifndef AUTOTRACE_RUNTIME_SUMMARY_H_
+#define AUTOTRACE_RUNTIME_SUMMARY_H_
+
+#include <stdint.h>
+
+#include <string>
+#include <vector>
+
+#include "runtime/trace_format.h"
+
+namespace autotrace {
+
+struct SummaryFacts {
+  uint64_t spans = 0;
+  uint64_t functions = 0;
+  uint64_t counters[static_cast<int>(format::Counter::kCount)] = {};
+  std::string run_path;  // empty: not recorded to disk
+  std::string endpoint;  // empty: not exported
+  std::vector<std::string> unmatched_patterns;
+};
+
+// Lines without a trailing newline on the last.
+std::string SummaryText(const SummaryFacts& facts);
+
+// Made anew, private to the user; silently left out where it cannot be written.
+void WriteSummaryFile(const std::string& path, const std::string& text);
+
+}  // namespace autotrace
+
+#endif  // AUTOTRACE_RUNTIME_SUMMARY_H_

@@ -1,0 +1,73 @@
+// The recorders of all threads, kept and reused: a thread takes one at its first recorded call and
+// gives it back at its end.
+#ifndef AUTOTRACE_RUNTIME_THREAD_RECORDERS_H_
+#define AUTOTRACE_RUNTIME_THREAD_RECORDERS_H_
+
+#include <stdint.h>
+
+#include <atomic>
+
+#include "runtime/recorder.h"
+
+namespace autotrace {
+
+// A thread's recorder with the ones for hooks inside hooks (signal handlers), innermost last.
+struct ThreadRecorders {
+  static constexpr int kLevels = 3;
+  static constexpr size_t kNameSize = 16;  // TASK_COMM_LEN
+
+  enum class State : uint32_t { kUsed, kRetired, kFree, kPreparing };
+
+  Recorder levels[kLevels];
+  std::atomic<State> state{State::kUsed};
+  ThreadRecorders* next = nullptr;  // in the list of all; never changes once linked
+  uint64_t tid = 0;
+  uint32_t generation = 0;            // counts the threads that used it
+  uint32_t announced_generation = 0;  // background thread: the last one it passed on
+  char name[kNameSize] = {};        // at its first call
+  char final_name[kNameSize] = {};  // at its end; programs name their threads late
+
+  Recorder* outermost() { return &levels[0]; }
+};
+
+class RecorderPool {
+ public:
+  explicit RecorderPool(RecorderShared* shared) : shared_(shared) {}
+
+  // For the calling thread. Null without memory. Lock-free, async-signal-safe, no errno.
+  ThreadRecorders* Acquire();
+  // At the thread's end: closes what is open. Lock-free.
+  void Retire(ThreadRecorders* recorders);
+
+  // Background thread: visits all that are in use or retired since the last visit.
+  template <typename Visit>
+  void ForEach(Visit visit) {
+    for (ThreadRecorders* each = all_.load(std::memory_order_acquire); each != nullptr;
+         each = each->next) {
+      const auto state = each->state.load(std::memory_order_acquire);
+      if (state == ThreadRecorders::State::kUsed || state == ThreadRecorders::State::kRetired) {
+        visit(each);
+      }
+    }
+  }
+  // Background thread, after the last chunk of a retired one has been seen: makes it available.
+  void Recycle(ThreadRecorders* recorders);
+
+  // In a forked child: forgets all but the calling thread's.
+  void AfterFork(ThreadRecorders* own, const IdSecret& old_secret);
+
+  // Without a background thread retired recorders are recycled at once.
+  void set_recycle_at_once(bool at_once) { recycle_at_once_ = at_once; }
+
+ private:
+  void Prepare(ThreadRecorders* recorders);
+
+  RecorderShared* shared_;
+  std::atomic<ThreadRecorders*> all_{nullptr};
+  std::atomic<uint32_t> next_index_{1};
+  bool recycle_at_once_ = false;
+};
+
+}  // namespace autotrace
+
+#endif  // AUTOTRACE_RUNTIME_THREAD_RECORDERS_H_

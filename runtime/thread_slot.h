@@ -1,0 +1,58 @@
+// What a thread has of ours: the recorder that its next hook uses, or the mark that it has none.
+#ifndef AUTOTRACE_RUNTIME_THREAD_SLOT_H_
+#define AUTOTRACE_RUNTIME_THREAD_SLOT_H_
+
+#include <stdint.h>
+
+#include "runtime/thread_recorders.h"
+
+namespace autotrace {
+
+struct ThreadSlot {
+  // While a hook works this is the next level's recorder, so that hooks of a signal handler that
+  // interrupts it find one that nobody is in the middle of. Null: see OwnRecorders.
+  Recorder* active;
+  ThreadRecorders* own;
+  uint32_t internal;  // > 0: our own code runs here; hooks do nothing
+};
+
+// Initial-exec: no call, and no allocation at first use.
+extern thread_local constinit ThreadSlot t_slot __attribute__((tls_model("initial-exec")));
+
+// Marks the calling thread as running our own code.
+class InternalThreadScope {
+ public:
+  InternalThreadScope() : active_(t_slot.active) {
+    t_slot.active = nullptr;
+    ++t_slot.internal;
+  }
+  ~InternalThreadScope() {
+    --t_slot.internal;
+    // Null when the thread's recorders were taken away in the meantime.
+    t_slot.active = t_slot.own != nullptr ? active_ : nullptr;
+  }
+  InternalThreadScope(const InternalThreadScope&) = delete;
+  InternalThreadScope& operator=(const InternalThreadScope&) = delete;
+
+ private:
+  Recorder* active_;
+};
+
+// This thread's recorders; null when it has recorded nothing yet.
+inline ThreadRecorders* OwnRecorders() { return t_slot.own; }
+
+// The recorder to use now, made if this thread has none. Null when tracing is off, when there is no
+// memory, or inside our own code. Async-signal-safe.
+Recorder* RecorderForThisThread();
+
+// Ends what is open on this thread and lets no hook record on it any more.
+void CloseThread(uint16_t flags);
+// The same without touching what was recorded.
+void AbandonThread();
+
+// Destructor of Session::thread_key: the thread ends.
+void ThreadEnds(void* recorders);
+
+}  // namespace autotrace
+
+#endif  // AUTOTRACE_RUNTIME_THREAD_SLOT_H_

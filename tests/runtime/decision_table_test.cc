@@ -1,0 +1,139 @@
+#include "runtime/decision_table.h"
+
+#include <atomic>
+#include <catch2/catch.hpp>
+#include <thread>
+#include <vector>
+
+namespace autotrace {
+namespace {
+
+constexpr uint16_t kRecorded = decision::kKnown | decision::kRecord;
+
+// Like functions of a large binary: 16-byte aligned, close together.
+uint64_t FunctionAt(uint64_t index) { return 0x5555'5555'0000 + index * 16; }
+
+TEST_CASE("a function that was never stored is unknown") {
+  DecisionTable table;
+  REQUIRE(table.Initialize());
+  CHECK(table.Lookup(FunctionAt(1)) == 0);
+  table.Store(FunctionAt(2), kRecorded);
+  CHECK(table.Lookup(FunctionAt(1)) == 0);
+}
+
+TEST_CASE("a stored decision is found, and a later one replaces it") {
+  DecisionTable table;
+  REQUIRE(table.Initialize());
+  table.Store(FunctionAt(1), kRecorded | 5);
+  CHECK(table.Lookup(FunctionAt(1)) == FunctionWord(FunctionAt(1), kRecorded | 5));
+  CHECK(table.LookupFirst(FunctionAt(1)) == table.Lookup(FunctionAt(1)));
+  table.Store(FunctionAt(1), decision::kRecord);
+  // Known is what makes an entry an entry; Store adds it.
+  CHECK(DecisionOf(table.Lookup(FunctionAt(1))) == kRecorded);
+  CHECK(table.size() == 1);
+}
+
+TEST_CASE("the first slot holds the function or another one, never a wrong decision") {
+  DecisionTable table;
+  REQUIRE(table.Initialize());
+  for (uint64_t i = 0; i < 5000; ++i) {
+    table.Store(FunctionAt(i), static_cast<uint16_t>(kRecorded | (i & 0x7f)));
+  }
+  int direct = 0;
+  for (uint64_t i = 0; i < 5000; ++i) {
+    const uint64_t word = table.LookupFirst(FunctionAt(i));
+    if (!SameFunction(word, FunctionAt(i))) continue;
+    ++direct;
+    REQUIRE(word == table.Lookup(FunctionAt(i)));
+  }
+  // The hooks' fast path lives from this.
+  CHECK(direct > 3500);
+}
+
+TEST_CASE("100,000 functions stored by four threads are found afterwards") {
+  constexpr int kThreads = 4;
+  constexpr uint64_t kFunctions = 100'000;
+  DecisionTable table;
+  REQUIRE(table.Initialize());
+  std::vector<std::thread> threads;
+  std::atomic<int> wrong{0};
+  for (int thread = 0; thread < kThreads; ++thread) {
+    threads.emplace_back([&, thread] {
+      // Half of them are stored by two threads, as when several see a function first.
+      for (uint64_t i = 0; i < kFunctions; ++i) {
+        if (i % kThreads != uint64_t(thread) && (i + 1) % kThreads != uint64_t(thread)) continue;
+        table.Store(FunctionAt(i), static_cast<uint16_t>(kRecorded | (i % 0x7f)));
+        const uint64_t word = table.Lookup(FunctionAt(i));
+        if (word != 0 && DecisionOf(word) != (kRecorded | (i % 0x7f))) ++wrong;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(wrong == 0);
+  // An entry that was stored while the table grew may be missing: it is decided again, once.
+  uint64_t lost = 0;
+  for (uint64_t i = 0; i < kFunctions; ++i) {
+    if (table.Lookup(FunctionAt(i)) == 0) {
+      ++lost;
+      table.Store(FunctionAt(i), static_cast<uint16_t>(kRecorded | (i % 0x7f)));
+    }
+  }
+  CHECK(lost < kFunctions / 10);
+  uint64_t missing = 0;
+  for (uint64_t i = 0; i < kFunctions; ++i) {
+    if (DecisionOf(table.Lookup(FunctionAt(i))) != (kRecorded | (i % 0x7f))) ++missing;
+  }
+  CHECK(missing == 0);
+}
+
+TEST_CASE("look-ups during growth find what was stored before") {
+  DecisionTable table;
+  REQUIRE(table.Initialize());
+  constexpr uint64_t kEarly = 1000;
+  for (uint64_t i = 0; i < kEarly; ++i) table.Store(FunctionAt(i), kRecorded);
+  std::atomic<bool> stop{false};
+  std::atomic<uint64_t> missed{0};
+  std::thread reader([&] {
+    while (!stop) {
+      for (uint64_t i = 0; i < kEarly; ++i) {
+        if (table.Lookup(FunctionAt(i)) == 0) ++missed;
+      }
+    }
+  });
+  for (uint64_t i = kEarly; i < 200'000; ++i) table.Store(FunctionAt(i), kRecorded);
+  stop = true;
+  reader.join();
+  CHECK(missed == 0);
+}
+
+TEST_CASE("functions of an unloaded module become unknown, others stay") {
+  DecisionTable table;
+  REQUIRE(table.Initialize());
+  for (uint64_t i = 0; i < 3000; ++i) table.Store(FunctionAt(i), kRecorded);
+  table.Forget(FunctionAt(1000), FunctionAt(2000));
+  for (uint64_t i = 0; i < 3000; ++i) {
+    const bool known = table.Lookup(FunctionAt(i)) != 0;
+    REQUIRE(known == (i < 1000 || i >= 2000));
+  }
+  // Another library at the same address.
+  table.Store(FunctionAt(1500), decision::kKnown);
+  CHECK(DecisionOf(table.Lookup(FunctionAt(1500))) == decision::kKnown);
+}
+
+TEST_CASE("a library loaded and unloaded again and again does not fill the table") {
+  DecisionTable table;
+  REQUIRE(table.Initialize());
+  table.Store(FunctionAt(1'000'000), kRecorded);
+  for (int round = 0; round < 200; ++round) {
+    for (uint64_t i = 0; i < 1000; ++i) table.Store(FunctionAt(i), kRecorded);
+    uint64_t found = 0;
+    for (uint64_t i = 0; i < 1000; ++i) found += table.Lookup(FunctionAt(i)) != 0;
+    REQUIRE(found == 1000);
+    table.Forget(FunctionAt(0), FunctionAt(1000));
+  }
+  CHECK(table.Lookup(FunctionAt(1'000'000)) != 0);
+  CHECK(table.Lookup(FunctionAt(1)) == 0);
+}
+
+}  // namespace
+}  // namespace autotrace

@@ -1,0 +1,132 @@
+// Exits that no hook announced: exceptions through Clang's code, longjmp, pthread_exit.
+#include <catch2/catch.hpp>
+
+#include "fake_program.h"
+
+namespace autotrace::test {
+namespace {
+
+FakeProgram::Options EitherClock() {
+  FakeProgram::Options options;
+  options.fast_clock = GENERATE(true, false);
+  return options;
+}
+
+TEST_CASE("an outer function's exit ends the calls inside it") {
+  FakeProgram program(EitherClock());
+  FakeThread thread(&program);
+  thread.Enter('a');
+  thread.Enter('b');
+  thread.Enter('c');
+  thread.Vanish();
+  thread.Vanish();
+  thread.Leave('a');
+  thread.Call('d');
+  CHECK(program.Trees() == "a(b!(c!)) | d");
+}
+
+TEST_CASE("a call that vanished is short or long like others") {
+  FakeProgram program(EitherClock());
+  program.set_threshold(kForever);
+  program.Decide('a', kRecorded | decision::kNoThreshold);
+  FakeThread thread(&program);
+  thread.Enter('a');
+  thread.Enter('b');
+  thread.Vanish();
+  thread.Leave('a');
+  CHECK(program.Trees() == "a");
+}
+
+TEST_CASE("an entry above dead frames ends them") {
+  FakeProgram program(EitherClock());
+  FakeThread thread(&program);
+  thread.Call('a', [&] {
+    thread.Enter('b');
+    thread.Enter('c');
+    thread.Vanish();
+    thread.Vanish();
+    thread.set_stack_pointer(thread.stack_pointer() + 8);  // d's frame is the smaller one
+    thread.Call('d', [&] { thread.Call('e'); });
+    thread.set_stack_pointer(thread.stack_pointer() - 8);
+  });
+  CHECK(program.Trees() == "a(b!(c!) d(e))");
+}
+
+TEST_CASE("an entry at the same address ends nothing, because inlined functions share a frame") {
+  FakeProgram program(EitherClock());
+  FakeThread thread(&program);
+  thread.Enter('a');
+  thread.EnterAt('b', thread.stack_pointer());
+  thread.EnterAt('c', thread.stack_pointer());
+  thread.LeaveFrame('c');
+  thread.LeaveFrame('b');
+  thread.Leave('a');
+  CHECK(program.Trees() == "a(b(c))");
+}
+
+TEST_CASE("an entry on another stack ends nothing") {
+  FakeProgram program(EitherClock());
+  FakeThread thread(&program);
+  const uint64_t other_stack = GENERATE(0x7f00'0000'0000u,                     // below, mapped
+                                        0x5555'8000'0000u,                     // below, in the heap
+                                        FakeThread::kStackEnd + 0x10'0000u);   // above
+  thread.Enter('a');
+  const uint64_t main_stack = thread.stack_pointer();
+  thread.set_stack_pointer(other_stack);
+  thread.Enter('b');
+  thread.set_stack_pointer(main_stack);
+  thread.Call('c');  // back on the first stack, b is waiting
+  thread.set_stack_pointer(other_stack - FakeThread::kFrameBytes);
+  thread.Leave('b');
+  thread.set_stack_pointer(main_stack);
+  thread.Leave('a');
+  CHECK(program.Trees() == "a(b(c))");
+}
+
+TEST_CASE("dead frames on earlier segments of the shadow stack are found") {
+  FakeProgram program(EitherClock());
+  FakeThread thread(&program, 4096);
+  thread.Call('a', [&] {
+    for (int i = 0; i < 500; ++i) thread.Enter('b');
+    for (int i = 0; i < 500; ++i) thread.Vanish();
+    thread.set_stack_pointer(thread.stack_pointer() + 8);
+    thread.Call('c');
+    thread.set_stack_pointer(thread.stack_pointer() - 8);
+  });
+  const RecordedSpans recorded = program.Recorded();
+  recorded.CheckConsistency();
+  REQUIRE(recorded.Of('b').size() == 500);
+  for (const RecordedSpan& span : recorded.Of('b')) {
+    REQUIRE(span.flags == format::kSpanMissedExit);
+  }
+  CHECK(recorded.Of('c').at(0).parent == recorded.Of('a').at(0).sequence);
+}
+
+TEST_CASE("an exit matches the nearest open call of its function") {
+  FakeProgram program(EitherClock());
+  FakeThread thread(&program);
+  thread.Enter('a');
+  thread.Enter('b');
+  thread.Enter('a');
+  thread.Enter('b');
+  thread.Vanish();
+  thread.Leave('a');  // the inner one
+  thread.Leave('b');
+  thread.Leave('a');
+  CHECK(program.Trees() == "a(b(a(b!)))");
+}
+
+TEST_CASE("the end of a thread ends what is open") {
+  FakeProgram program(EitherClock());
+  FakeThread thread(&program);
+  thread.Enter('a');
+  thread.Call('b');
+  thread.Enter('c');
+  thread.recorder().CloseAll(format::kSpanUnfinished);
+  CHECK(program.Trees() == "a~(b c~)");
+  // Its chunk is the reader's now.
+  CHECK(program.ring().chunk(0)->header.state.load() == format::ChunkState::kFull);
+}
+
+}  // namespace
+}  // namespace autotrace::test

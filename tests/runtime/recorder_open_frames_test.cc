@@ -1,0 +1,156 @@
+// The copy of open spans that the background thread takes while threads run.
+#include <string.h>
+
+#include <atomic>
+#include <catch2/catch.hpp>
+#include <thread>
+#include <vector>
+
+#include "fake_program.h"
+#include "runtime/clock.h"
+#include "runtime/ids.h"
+
+namespace autotrace::test {
+namespace {
+
+std::vector<format::OpenFrame> Copy(const Recorder& recorder, size_t limit, uint64_t trace_id[2]) {
+  std::string bytes;
+  const size_t count = recorder.CopyOpenFrames(&bytes, limit, trace_id);
+  std::vector<format::OpenFrame> frames(count);
+  if (bytes.size() != count * sizeof(format::OpenFrame)) return {};
+  memcpy(frames.data(), bytes.data(), bytes.size());
+  return frames;
+}
+
+TEST_CASE("open spans are copied outermost first, without hidden ones") {
+  FakeProgram program;
+  program.Decide('h', decision::kKnown | decision::kHideSubtree);
+  FakeThread thread(&program);
+  uint64_t trace_id[2];
+  CHECK(Copy(thread.recorder(), 100, trace_id).empty());
+  thread.Enter('a');
+  const uint64_t manual = thread.recorder().BeginManual("manual", thread.stack_pointer());
+  thread.Enter('b');
+  thread.Enter('h');
+  thread.Enter('c');
+
+  const std::vector<format::OpenFrame> frames = Copy(thread.recorder(), 100, trace_id);
+  REQUIRE(frames.size() == 3);
+  CHECK(format::AddressOf(frames[0].head) == FunctionOf('a'));
+  CHECK(frames[0].call_site == CallSiteOf('a'));
+  CHECK(format::FlagsOf(frames[0].head) == 0);
+  CHECK(frames[1].sequence == manual);
+  CHECK(format::FlagsOf(frames[1].head) == format::kSpanManual);
+  CHECK(format::AddressOf(frames[2].head) == FunctionOf('b'));
+  CHECK(frames[2].sequence == 0);
+  CHECK(frames[0].start <= frames[1].start);
+  CHECK(frames[1].start <= frames[2].start);
+  uint64_t expected[2];
+  TraceIdOf(program.shared().secret, frames[0].sequence, expected);
+  CHECK(trace_id[0] == expected[0]);
+  CHECK(trace_id[1] == expected[1]);
+}
+
+TEST_CASE("a trace without an identity yet has none in the copy") {
+  FakeProgram program;
+  FakeThread thread(&program);
+  thread.Enter('a');
+  uint64_t trace_id[2] = {1, 1};
+  CHECK(Copy(thread.recorder(), 100, trace_id).size() == 1);
+  CHECK(trace_id[0] == 0);
+  CHECK(trace_id[1] == 0);
+}
+
+TEST_CASE("no more open spans are copied than asked for") {
+  FakeProgram program;
+  FakeThread thread(&program, 4096);
+  for (int i = 0; i < 1000; ++i) thread.Enter('a');
+  uint64_t trace_id[2];
+  CHECK(Copy(thread.recorder(), 10, trace_id).size() == 10);
+  CHECK(Copy(thread.recorder(), 5000, trace_id).size() == 1000);
+}
+
+TEST_CASE("the frames of a forked child's parent are not among the child's open spans") {
+  FakeProgram program;
+  FakeThread thread(&program);
+  thread.Enter('a');
+  thread.recorder().PinCurrent();
+  thread.recorder().AfterFork(program.shared().secret, 1);
+  thread.Enter('b');
+  uint64_t trace_id[2];
+  const std::vector<format::OpenFrame> frames = Copy(thread.recorder(), 100, trace_id);
+  REQUIRE(frames.size() == 1);
+  CHECK(format::AddressOf(frames[0].head) == FunctionOf('b'));
+}
+
+// While a thread calls and returns, every copied frame must be one that really was there. A frame's
+// function tells its depth and which of many calls at this depth it is; its call site tells the
+// same in other words; each level starts after the one it is in.
+TEST_CASE("a copy taken while the thread runs holds only frames that existed") {
+  constexpr uint64_t kBase = 0x2000'0000'0000;
+  constexpr int kVariants = 8;
+  constexpr int kDeepest = 300;  // over three segments
+  constexpr auto function_at = [](uint64_t depth, uint64_t variant) {
+    return kBase + (depth * kVariants + variant) * 16;
+  };
+  constexpr auto call_site_of = [](uint64_t function) { return function ^ 0x00ff'ff00'0000; };
+
+  FakeProgram program;
+  FakeThread thread(&program, 4096);
+  program.set_threshold(kForever);
+  std::atomic<bool> stop{false};
+  std::atomic<uint64_t> calls{0};
+  std::thread runner([&] {
+    uint64_t random = 88172645463325252u;
+    std::vector<uint64_t> open;
+    uint64_t depth_wanted = 5;
+    while (!stop.load(std::memory_order_relaxed)) {
+      random ^= random << 13;
+      random ^= random >> 7;
+      random ^= random << 17;
+      if ((random & 0x3ff) == 0) depth_wanted = random >> 32 & 1 ? kDeepest : 5;
+      if (open.size() < depth_wanted && (random & 0xc000) != 0) {
+        const uint64_t function = function_at(open.size(), random >> 20 & (kVariants - 1));
+        thread.EnterFunction(function, call_site_of(function),
+                             FakeThread::kStackEnd - 4096 - open.size() * 16);
+        open.push_back(function);
+      } else if (!open.empty()) {
+        thread.LeaveFunction(open.back());
+        open.pop_back();
+      }
+      calls.fetch_add(1, std::memory_order_relaxed);
+    }
+    while (!open.empty()) {
+      thread.LeaveFunction(open.back());
+      open.pop_back();
+    }
+  });
+
+  uint64_t wrong = 0;
+  uint64_t frames_seen = 0;
+  size_t deepest_seen = 0;
+  for (uint64_t copies = 0; copies < 20'000 || calls.load() < 200'000; ++copies) {
+    uint64_t trace_id[2];
+    const std::vector<format::OpenFrame> frames = Copy(thread.recorder(), 512, trace_id);
+    const uint64_t now = Now();
+    deepest_seen = std::max(deepest_seen, frames.size());
+    for (size_t i = 0; i < frames.size(); ++i) {
+      ++frames_seen;
+      const uint64_t function = format::AddressOf(frames[i].head);
+      const uint64_t index = (function - kBase) / 16;
+      if (index / kVariants != i || frames[i].call_site != call_site_of(function) ||
+          frames[i].start > now || frames[i].start == 0 || frames[i].sequence != 0 ||
+          (i > 0 && frames[i].start < frames[i - 1].start)) {
+        ++wrong;
+      }
+    }
+  }
+  stop = true;
+  runner.join();
+  CHECK(wrong == 0);
+  CHECK(frames_seen > 10'000);
+  CHECK(deepest_seen > 100);
+}
+
+}  // namespace
+}  // namespace autotrace::test

@@ -1,0 +1,342 @@
+// The ring by itself: chunks, metadata, open-frame areas, and where its memory comes from.
+#include "runtime/ring.h"
+
+#include <sched.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <catch2/catch.hpp>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "child_process.h"
+#include "runtime/clock.h"
+#include "temporary_folder.h"
+
+namespace autotrace::test {
+namespace {
+
+constexpr uint64_t kMegabyte = uint64_t{1} << 20;
+
+// A ring that is gone at the end of its test.
+class TestRing {
+ public:
+  explicit TestRing(uint64_t size = kMegabyte, const std::string& folder = "") {
+    Ring::Options options;
+    options.size = size;
+    options.folder = folder;
+    options.process_key = 0x1122334455667788;
+    options.kernel_start_time = 99;
+    created_ = ring_.Create(options);
+  }
+  ~TestRing() {
+    if (!created_) return;
+    ring_.Unlink();
+    ring_.Abandon();
+  }
+  bool created() const { return created_; }
+  Ring* operator->() { return &ring_; }
+
+ private:
+  Ring ring_;
+  bool created_ = false;
+};
+
+// ---- Chunks ----
+
+TEST_CASE("every chunk can be claimed once, and again when it is free") {
+  TestRing ring;
+  for (int round = 0; round < 3; ++round) {
+    std::vector<Ring::Chunk*> claimed;
+    while (Ring::Chunk* chunk = ring->Claim(7, 70, 3, 1234)) {
+      CHECK(chunk->header.state.load() == format::ChunkState::kOwned);
+      CHECK(chunk->header.thread_index == 7);
+      CHECK(chunk->header.chunk_sequence == 3);
+      CHECK(chunk->header.claim_ticks == 1234);
+      CHECK(chunk->header.read_offset.load() == 0);
+      CHECK(chunk->data[0] == 0);
+      chunk->data[0] = 1;
+      chunk->header.read_offset = 8;
+      claimed.push_back(chunk);
+      REQUIRE(claimed.size() <= ring->chunk_count());
+    }
+    REQUIRE(claimed.size() == ring->chunk_count());
+    for (Ring::Chunk* chunk : claimed) {
+      Ring::Release(chunk);
+      CHECK(chunk->header.state.load() == format::ChunkState::kFull);
+      ring->Free(chunk);
+      CHECK(chunk->header.state.load() == format::ChunkState::kFree);
+    }
+  }
+}
+
+TEST_CASE("a quiet program keeps using the same chunk") {
+  TestRing ring;
+  Ring::Chunk* first = ring->Claim(1, 10, 1, 0);
+  ring->Free(first);
+  CHECK(ring->Claim(1, 10, 2, 0) == first);
+}
+
+TEST_CASE("chunks are neither lost nor given twice when four threads claim and free") {
+  constexpr int kThreads = 4;
+  constexpr int kRounds = 50'000;
+  TestRing ring(kMegabyte / 2);
+  std::unique_ptr<std::atomic<int>[]> owners(new std::atomic<int>[ring->chunk_count()]());
+  std::atomic<int> given_twice{0};
+  const auto index_of = [&](Ring::Chunk* chunk) {
+    return static_cast<size_t>(reinterpret_cast<char*>(chunk) -
+                               reinterpret_cast<char*>(ring->chunk(0))) /
+           ring->header()->chunk_size;
+  };
+  std::vector<std::thread> threads;
+  for (int thread = 1; thread <= kThreads; ++thread) {
+    threads.emplace_back([&, thread] {
+      std::vector<Ring::Chunk*> held;
+      for (int round = 0; round < kRounds; ++round) {
+        // Between none and a third of the ring, so that the list runs empty now and then.
+        if (held.size() < ring->chunk_count() / 3 && round % 7 != 0) {
+          Ring::Chunk* chunk = ring->Claim(static_cast<uint32_t>(thread), 10, 1, 0);
+          if (chunk == nullptr) continue;
+          if (owners[index_of(chunk)].exchange(thread) != 0) ++given_twice;
+          held.push_back(chunk);
+        } else if (!held.empty()) {
+          Ring::Chunk* chunk = held.back();
+          held.pop_back();
+          if (owners[index_of(chunk)].exchange(0) != thread) ++given_twice;
+          ring->Free(chunk);
+        }
+      }
+      for (Ring::Chunk* chunk : held) {
+        owners[index_of(chunk)] = 0;
+        ring->Free(chunk);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(given_twice == 0);
+  uint32_t left = 0;
+  while (ring->Claim(1, 10, 1, 0) != nullptr) ++left;
+  CHECK(left == ring->chunk_count());
+}
+
+TEST_CASE("areas of the ring do not overlap and lie inside of it") {
+  const uint64_t size = GENERATE(uint64_t{1}, uint64_t{256} << 10, uint64_t{300'000}, kMegabyte,
+                                 3 * kMegabyte, 32 * kMegabyte, 33 * kMegabyte + 1);
+  TestRing ring(size);
+  const format::RingHeader& header = *ring->header();
+  CHECK(ring->size() >= size);
+  CHECK(header.metadata_offset >= header.header_size);
+  CHECK(header.open_frames_offset >= header.metadata_offset + header.metadata_capacity);
+  CHECK(header.chunks_offset >= header.open_frames_offset + 2 * header.open_frames_capacity);
+  CHECK(header.chunks_offset + uint64_t{header.chunk_size} * header.chunk_count <= ring->size());
+  CHECK(header.chunk_count >= 32);
+  // A name or an attribute of the largest size still fits into a chunk beside a trace begin.
+  CHECK(ring->chunk_data_bytes() >= 4000);
+  CHECK(std::string_view(header.magic, 8) == std::string_view(format::kRingMagic, 8));
+  CHECK(header.version == format::kVersion);
+  CHECK(header.process_key == 0x1122334455667788);
+  CHECK(header.kernel_start_time == 99);
+  CHECK(header.pid == static_cast<uint64_t>(getpid()));
+}
+
+// ---- Metadata ----
+
+TEST_CASE("metadata holds whole blocks in order and refuses what does not fit") {
+  TestRing ring;
+  const std::string first(64, 'a');
+  const std::string second(128, 'b');
+  CHECK(ring->AppendMetadata(first));
+  CHECK(ring->AppendMetadata(second));
+  const char* area =
+      reinterpret_cast<const char*>(ring->header()) + ring->header()->metadata_offset;
+  CHECK(ring->header()->metadata_size.load() == 192);
+  CHECK(std::string(area, 192) == first + second);
+
+  const uint64_t capacity = ring->header()->metadata_capacity;
+  CHECK_FALSE(ring->AppendMetadata(std::string(capacity - 191, 'c')));
+  CHECK(ring->header()->metadata_size.load() == 192);
+  CHECK(ring->AppendMetadata(std::string(capacity - 192, 'd')));
+  CHECK_FALSE(ring->AppendMetadata(std::string(8, 'e')));
+}
+
+TEST_CASE("metadata of four threads does not mix") {
+  constexpr int kThreads = 4;
+  constexpr int kBlocks = 200;
+  TestRing ring;
+  std::vector<std::thread> threads;
+  for (int thread = 0; thread < kThreads; ++thread) {
+    threads.emplace_back([&, thread] {
+      const std::string block(40, static_cast<char>('a' + thread));
+      for (int i = 0; i < kBlocks; ++i) {
+        while (!ring->AppendMetadata(block)) std::this_thread::yield();
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  const char* area =
+      reinterpret_cast<const char*>(ring->header()) + ring->header()->metadata_offset;
+  REQUIRE(ring->header()->metadata_size.load() == kThreads * kBlocks * 40);
+  std::vector<int> count(kThreads, 0);
+  for (int i = 0; i < kThreads * kBlocks; ++i) {
+    const std::string block(area + 40 * i, 40);
+    REQUIRE(block == std::string(40, block[0]));
+    ++count[block[0] - 'a'];
+  }
+  CHECK(count == std::vector<int>(kThreads, kBlocks));
+}
+
+// ---- Open frames ----
+
+std::string OpenFrames(TestRing* ring) {
+  const format::RingHeader* header = (*ring)->header();
+  const uint64_t area = header->open_frames_current.load();
+  if (area == 0) return "none";
+  const char* start = reinterpret_cast<const char*>(header) + header->open_frames_offset +
+                      (area - 1) * header->open_frames_capacity;
+  uint64_t size = 0;
+  memcpy(&size, start, sizeof(size));
+  return std::string(start + sizeof(size), size);
+}
+
+TEST_CASE("open frames are published in turns, so that one area is always whole") {
+  TestRing ring;
+  CHECK(OpenFrames(&ring) == "none");
+  CHECK(ring->PublishOpenFrames("first"));
+  const uint64_t area = ring->header()->open_frames_current.load();
+  CHECK(OpenFrames(&ring) == "first");
+  CHECK(ring->PublishOpenFrames("second set"));
+  CHECK(ring->header()->open_frames_current.load() != area);
+  CHECK(OpenFrames(&ring) == "second set");
+  CHECK(ring->PublishOpenFrames(""));
+  CHECK(ring->header()->open_frames_current.load() == area);
+  CHECK(OpenFrames(&ring).empty());
+}
+
+TEST_CASE("open frames that do not fit leave the earlier ones") {
+  TestRing ring;
+  const uint64_t capacity = ring->header()->open_frames_capacity;
+  CHECK(ring->PublishOpenFrames("small"));
+  CHECK_FALSE(ring->PublishOpenFrames(std::string(capacity - 7, 'x')));
+  CHECK(OpenFrames(&ring) == "small");
+  const std::string largest(capacity - 8, 'x');
+  CHECK(ring->PublishOpenFrames(largest));
+  CHECK(ring->PublishOpenFrames(largest));
+  CHECK(OpenFrames(&ring) == largest);
+}
+
+// ---- Waiting ----
+
+TEST_CASE("a sleeping reader is woken") {
+  TestRing ring;
+  std::atomic<bool> awake{false};
+  std::thread reader([&] {
+    ring->WaitForWork(uint64_t{60} * 1'000'000'000);
+    awake = true;
+  });
+  while (!awake) {
+    ring->WakeReader();
+    std::this_thread::yield();
+  }
+  reader.join();
+  CHECK(ring->header()->reader_waiting.load() == 0);
+}
+
+TEST_CASE("a reader that nobody wakes gets up by itself") {
+  TestRing ring;
+  const uint64_t before = MonotonicNanos();
+  ring->WaitForWork(2'000'000);
+  CHECK(MonotonicNanos() - before >= 2'000'000);
+}
+
+// ---- Memory ----
+
+TEST_CASE("the ring's file is private to the user, of full size, and gone when unlinked") {
+  const TemporaryFolder folder;
+  TestRing ring(kMegabyte, folder.path());
+  REQUIRE(ring.created());
+  REQUIRE(folder.Entries().size() == 1);
+  CHECK(ring->path() == folder.path() + "/" + folder.Entries()[0]);
+  struct stat status;
+  REQUIRE(stat(ring->path().c_str(), &status) == 0);
+  CHECK((status.st_mode & 0777) == 0600);
+  CHECK(static_cast<uint64_t>(status.st_size) == ring->size());
+  // Reserved, not sparse: a mapping of a sparse file can be killed by SIGBUS later.
+  CHECK(static_cast<uint64_t>(status.st_blocks) * 512 >= ring->size());
+  ring->Unlink();
+  CHECK(folder.Entries().empty());
+  ring->header()->finished = 1;  // the mapping stays
+}
+
+TEST_CASE("two rings of one process have different files") {
+  const TemporaryFolder folder;
+  TestRing first(kMegabyte, folder.path());
+  TestRing second(kMegabyte, folder.path());
+  CHECK(first->path() != second->path());
+  CHECK(folder.Entries().size() == 2);
+}
+
+TEST_CASE("without a folder to write to the ring is private memory") {
+  const std::string folder = GENERATE("", "/nonexistent/folder", "/proc");
+  TestRing ring(kMegabyte, folder);
+  REQUIRE(ring.created());
+  CHECK(ring->path().empty());
+  CHECK(ring->size() == kMegabyte);
+  CHECK(ring->Claim(1, 10, 1, 0) != nullptr);
+}
+
+TEST_CASE("a limit on file sizes makes the ring smaller and raises no signal") {
+  const TemporaryFolder folder;
+  const int result = RunInChild([&] {
+    LimitFileSize(kMegabyte + 5000);
+    TestRing ring(32 * kMegabyte, folder.path());
+    if (!ring.created() || ring->path().empty()) return 1;
+    if (ring->size() != kMegabyte) return 2;
+    return ring->Claim(1, 10, 1, 0) != nullptr ? 0 : 3;
+  });
+  CHECK(result == 0);
+}
+
+TEST_CASE("a limit on file sizes below the smallest ring leads to private memory") {
+  const TemporaryFolder folder;
+  const int result = RunInChild([&] {
+    LimitFileSize(1000);
+    TestRing ring(kMegabyte, folder.path());
+    if (!ring.created() || !ring->path().empty()) return 1;
+    return ring->size() == kMegabyte && ring->Claim(1, 10, 1, 0) != nullptr ? 0 : 2;
+  });
+  CHECK(result == 0);
+  CHECK(folder.Entries().empty());
+}
+
+TEST_CASE("a small tmpfs holds a smaller ring, a full one leads to private memory") {
+  const TemporaryFolder folder;
+  constexpr int kCannotMount = 77;
+  const int result = RunInChild([&] {
+    // A mount that only this child sees.
+    if (unshare(CLONE_NEWNS) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return kCannotMount;
+    mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr);
+    if (mount("tmpfs", folder.path().c_str(), "tmpfs", 0, "size=1200k") != 0) return kCannotMount;
+    TestRing ring(32 * kMegabyte, folder.path());
+    if (!ring.created() || ring->path().empty()) return 1;
+    if (ring->size() != kMegabyte) return 2;
+    // Every page of it is there.
+    while (Ring::Chunk* chunk = ring->Claim(1, 10, 1, 0)) {
+      memset(chunk->data, 0x55, ring->chunk_data_bytes());
+    }
+    TestRing second(kMegabyte, folder.path());
+    if (!second.created() || !second->path().empty()) return 3;
+    return folder.Entries().size() == 1 ? 0 : 4;
+  });
+  if (result == kCannotMount) {
+    WARN("no right to mount a tmpfs here: not tested");
+    return;
+  }
+  CHECK(result == 0);
+}
+
+}  // namespace
+}  // namespace autotrace::test

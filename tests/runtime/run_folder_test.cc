@@ -1,0 +1,246 @@
+// The folder of a launch: begun, joined, pruned.
+#include "runtime/run_folder.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+
+#include "temporary_folder.h"
+
+namespace autotrace::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+// AUTOTRACE_RUN as it was, after each test.
+class RunVariable {
+ public:
+  explicit RunVariable(const char* value) {
+    if (value == nullptr) {
+      unsetenv("AUTOTRACE_RUN");
+    } else {
+      setenv("AUTOTRACE_RUN", value, 1);
+    }
+  }
+  ~RunVariable() { unsetenv("AUTOTRACE_RUN"); }
+};
+
+// A process that has ended: nobody has its number, unless it was given away again just now.
+pid_t EndedProcess() {
+  const pid_t child = fork();
+  REQUIRE(child >= 0);
+  if (child == 0) _exit(0);
+  int status = 0;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  return child;
+}
+
+// A run that was begun in this second of the first day, by this process.
+std::string MakeRun(const TemporaryFolder& folder, int second, pid_t pid) {
+  char name[64];
+  snprintf(name, sizeof(name), "20260101-0000%02d.000000-%d", second, pid);
+  REQUIRE(mkdir((folder.path() + "/" + name).c_str(), 0700) == 0);
+  const std::string stem = std::string(name) + "/" + std::to_string(pid) + "-0123456789abcdef";
+  folder.Write(stem + ".000000.seg", "spans");
+  folder.Write(stem + ".summary", "text");
+  return name;
+}
+
+// ---- Beginning and joining ----
+
+TEST_CASE("a launch begins a folder of its own, private to the user, and tells its children") {
+  const RunVariable variable(nullptr);
+  const TemporaryFolder folder;
+  const std::string dir = folder.path() + "/not/there/yet";
+  const RunFolder run = OpenRunFolder(dir);
+  CHECK(run.error.empty());
+  CHECK(run.first);
+  REQUIRE(run.path.starts_with(dir + "/"));
+  CHECK(getenv("AUTOTRACE_RUN") == run.path);
+  struct stat status;
+  REQUIRE(stat(run.path.c_str(), &status) == 0);
+  CHECK((status.st_mode & 0777) == 0700);
+}
+
+TEST_CASE("a child joins its parent's launch") {
+  const RunVariable variable(nullptr);
+  const TemporaryFolder folder;
+  const RunFolder parent = OpenRunFolder(folder.path());
+  const RunFolder child = OpenRunFolder(folder.path());
+  CHECK(child.path == parent.path);
+  CHECK_FALSE(child.first);
+  CHECK(folder.Entries().size() == 1);
+}
+
+TEST_CASE("a launch in another folder is not joined") {
+  const TemporaryFolder folder;
+  const TemporaryFolder other;
+  const RunVariable first(nullptr);
+  const RunFolder parent = OpenRunFolder(other.path());
+  const RunFolder child = OpenRunFolder(folder.path());
+  CHECK(child.first);
+  CHECK(child.path.starts_with(folder.path() + "/"));
+  CHECK(other.Entries().size() == 1);
+}
+
+TEST_CASE("what AUTOTRACE_RUN names is joined only when it is a run below the folder") {
+  const TemporaryFolder folder;
+  const std::string dir = folder.path() + "/data";
+  REQUIRE(mkdir(dir.c_str(), 0700) == 0);
+  REQUIRE(mkdir((dir + "/my documents").c_str(), 0700) == 0);
+  REQUIRE(mkdir((dir + "/20260101-000000.000000-1").c_str(), 0700) == 0);
+  REQUIRE(mkdir((dir + "/20260101-000000.000000-1/20260101-000000.000000-2").c_str(), 0700) == 0);
+  REQUIRE(symlink(folder.path().c_str(), (dir + "/20260101-000000.000000-3").c_str()) == 0);
+  folder.Write("data/20260101-000000.000000-4", "a file");
+  const std::string value =
+      GENERATE("", "/", "/..", "/my documents", "/missing", "/20260101-000000.000000-9",
+               "/20260101-000000.000000-1/20260101-000000.000000-2", "/20260101-000000.000000-3",
+               "/20260101-000000.000000-4", "/../data/20260101-000000.000000-1");
+  const RunVariable variable((dir + value).c_str());
+  const RunFolder run = OpenRunFolder(dir);
+  CHECK(run.first);
+  CHECK(run.path != dir + value);
+  CHECK(run.path.starts_with(dir + "/2"));
+  CHECK(fs::path(run.path).parent_path() == dir);
+}
+
+TEST_CASE("a launch of another user is not joined") {
+  if (geteuid() != 0) {
+    WARN("only root can make a folder of somebody else's: not tested");
+    return;
+  }
+  const TemporaryFolder folder;
+  const std::string foreign = folder.path() + "/20260101-000000.000000-1";
+  REQUIRE(mkdir(foreign.c_str(), 0777) == 0);
+  REQUIRE(chown(foreign.c_str(), 65534, 65534) == 0);
+  const RunVariable variable(foreign.c_str());
+  const RunFolder run = OpenRunFolder(folder.path());
+  CHECK(run.first);
+  CHECK(run.path != foreign);
+}
+
+TEST_CASE("a folder that cannot be made is an error that says what to do") {
+  const RunVariable variable(nullptr);
+  const TemporaryFolder folder;
+  folder.Write("file", "not a folder");
+  const RunFolder run = OpenRunFolder(folder.path() + "/file/data");
+  CHECK(run.path.empty());
+  CHECK_THAT(run.error, Catch::Contains("cannot make") && Catch::Contains("AUTOTRACE_DIR"));
+  CHECK(run.error.find('\n') == std::string::npos);
+  CHECK(getenv("AUTOTRACE_RUN") == nullptr);
+}
+
+// ---- Pruning ----
+
+TEST_CASE("the newest runs stay and older ones go") {
+  const TemporaryFolder folder;
+  const pid_t ended = EndedProcess();
+  std::vector<std::string> runs;
+  for (int i = 0; i < 6; ++i) runs.push_back(MakeRun(folder, i, ended));
+  PruneRuns(folder.path(), 4, folder.path() + "/" + runs[5]);
+  CHECK(folder.Entries() == std::vector<std::string>(runs.begin() + 2, runs.end()));
+  PruneRuns(folder.path(), 4, folder.path() + "/" + runs[5]);
+  CHECK(folder.Entries().size() == 4);
+}
+
+TEST_CASE("no more runs than there are is nothing to prune") {
+  const TemporaryFolder folder;
+  const pid_t ended = EndedProcess();
+  for (int i = 0; i < 3; ++i) MakeRun(folder, i, ended);
+  PruneRuns(folder.path(), 3, "");
+  PruneRuns(folder.path(), 4'000'000'000u, "");
+  CHECK(folder.Entries().size() == 3);
+  PruneRuns(folder.path() + "/missing", 1, "");
+}
+
+TEST_CASE("the present run stays, even as the oldest one") {
+  const TemporaryFolder folder;
+  const pid_t ended = EndedProcess();
+  const std::string oldest = MakeRun(folder, 0, ended);
+  for (int i = 1; i < 4; ++i) MakeRun(folder, i, ended);
+  PruneRuns(folder.path(), GENERATE(0u, 1u), folder.path() + "/" + oldest);
+  const std::vector<std::string> left = folder.Entries();
+  REQUIRE(left.size() == 2);  // it, and the newest
+  CHECK(left[0] == oldest);
+}
+
+TEST_CASE("a run of a process that still runs stays") {
+  const TemporaryFolder folder;
+  const pid_t ended = EndedProcess();
+  const std::string running = MakeRun(folder, 0, getpid());
+  // Begun by a process that has ended, with a child that has not.
+  const std::string with_child = MakeRun(folder, 1, ended);
+  folder.Write(with_child + "/" + std::to_string(getppid()) + "-00.000000.seg", "spans");
+  for (int i = 2; i < 5; ++i) MakeRun(folder, i, ended);
+  PruneRuns(folder.path(), 1, "");
+  const std::vector<std::string> left = folder.Entries();
+  REQUIRE(left.size() == 3);
+  CHECK(left[0] == running);
+  CHECK(left[1] == with_child);
+  CHECK(fs::exists(folder.path() + "/" + with_child + "/" + std::to_string(ended) +
+                   "-0123456789abcdef.000000.seg"));
+}
+
+TEST_CASE("folders that are no runs, and runs that hold foreign files, stay") {
+  const TemporaryFolder folder;
+  const pid_t ended = EndedProcess();
+  for (const char* name : {"notes", "20250101", "20250101-000000.000000", "2025-01-01",
+                           "20250101-000000.000000-12x", "x20250101-000000.000000-1"}) {
+    REQUIRE(mkdir((folder.path() + "/" + name).c_str(), 0700) == 0);
+  }
+  const std::string with_notes = MakeRun(folder, 0, ended);
+  folder.Write(with_notes + "/notes.txt", "kept");
+  const std::string with_folder = MakeRun(folder, 1, ended);
+  REQUIRE(mkdir((folder.path() + "/" + with_folder + "/sub").c_str(), 0700) == 0);
+  const std::string with_odd_name = MakeRun(folder, 2, ended);
+  folder.Write(with_odd_name + "/report.seg", "no process's");
+  for (int i = 3; i < 6; ++i) MakeRun(folder, i, ended);
+  PruneRuns(folder.path(), 1, "");
+  CHECK(folder.Entries().size() == 6 + 3 + 1);
+  // Whole, not only there.
+  for (const std::string& run : {with_notes, with_folder, with_odd_name}) {
+    CHECK(std::distance(fs::directory_iterator(folder.path() + "/" + run), {}) == 3);
+  }
+}
+
+TEST_CASE("symbolic links are not followed") {
+  const TemporaryFolder folder;
+  const TemporaryFolder elsewhere;
+  const pid_t ended = EndedProcess();
+  const std::string target = elsewhere.path() + "/" + MakeRun(elsewhere, 0, ended);
+  // A link named like a run, and a link inside a run named like a file of ours.
+  REQUIRE(symlink(target.c_str(), (folder.path() + "/20260101-000000.000000-1").c_str()) == 0);
+  const std::string run = MakeRun(folder, 1, ended);
+  const std::string precious = elsewhere.Write("precious", "kept");
+  const std::string link = folder.path() + "/" + run + "/" + std::to_string(ended) + "-1.summary";
+  REQUIRE(symlink(precious.c_str(), link.c_str()) == 0);
+  for (int i = 2; i < 4; ++i) MakeRun(folder, i, ended);
+  PruneRuns(folder.path(), 1, "");
+  CHECK(fs::exists(precious));
+  CHECK(std::distance(fs::directory_iterator(target), {}) == 2);
+  CHECK(fs::is_symlink(folder.path() + "/20260101-000000.000000-1"));
+  CHECK_FALSE(fs::exists(folder.path() + "/" + run));
+}
+
+TEST_CASE("a run of another user stays") {
+  if (geteuid() != 0) {
+    WARN("only root can make a folder of somebody else's: not tested");
+    return;
+  }
+  const TemporaryFolder folder;
+  const pid_t ended = EndedProcess();
+  const std::string foreign = MakeRun(folder, 0, ended);
+  REQUIRE(chown((folder.path() + "/" + foreign).c_str(), 65534, 65534) == 0);
+  for (int i = 1; i < 4; ++i) MakeRun(folder, i, ended);
+  PruneRuns(folder.path(), 1, "");
+  CHECK(folder.Entries().size() == 2);
+  CHECK(folder.Entries()[0] == foreign);
+}
+
+}  // namespace
+}  // namespace autotrace::test

@@ -1,0 +1,129 @@
+#include "runtime/thread_recorders.h"
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <mutex>
+#include <set>
+#include <thread>
+#include <vector>
+
+#include "runtime/clock.h"
+
+namespace autotrace {
+namespace {
+
+struct Shared : RecorderShared {
+  Shared() {
+    InitializeClock();
+    Ring::Options options;
+    options.size = uint64_t{1} << 20;
+    options.folder = "";
+    REQUIRE(ring.Create(options));
+    REQUIRE(decisions.Initialize());
+    decide = [](uint64_t) -> uint16_t { return decision::kKnown | decision::kRecord; };
+  }
+  ~Shared() { ring.Abandon(); }
+};
+
+TEST_CASE("threads that record at the same time get different recorders and numbers") {
+  constexpr int kThreads = 4;
+  constexpr int kRounds = 200;
+  Shared shared;
+  RecorderPool pool(&shared);
+  pool.set_recycle_at_once(true);
+  std::mutex mutex;
+  std::set<ThreadRecorders*> in_use;
+  std::vector<uint32_t> indexes;
+  int shared_ones = 0;
+  std::vector<std::thread> threads;
+  for (int thread = 0; thread < kThreads; ++thread) {
+    threads.emplace_back([&] {
+      for (int round = 0; round < kRounds; ++round) {
+        ThreadRecorders* recorders = pool.Acquire();
+        {
+          const std::lock_guard<std::mutex> lock(mutex);
+          if (!in_use.insert(recorders).second) ++shared_ones;
+          for (const Recorder& recorder : recorders->levels) {
+            indexes.push_back(recorder.thread_index());
+          }
+          if (recorders->tid != static_cast<uint64_t>(syscall(SYS_gettid))) ++shared_ones;
+        }
+        {
+          const std::lock_guard<std::mutex> lock(mutex);
+          in_use.erase(recorders);
+        }
+        pool.Retire(recorders);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(shared_ones == 0);
+  REQUIRE(indexes.size() == kThreads * kRounds * ThreadRecorders::kLevels);
+  std::sort(indexes.begin(), indexes.end());
+  CHECK(std::adjacent_find(indexes.begin(), indexes.end()) == indexes.end());
+  CHECK(indexes.front() == 1);
+}
+
+TEST_CASE("hooks inside hooks have a recorder at every level but the last") {
+  Shared shared;
+  RecorderPool pool(&shared);
+  ThreadRecorders* recorders = pool.Acquire();
+  Recorder* recorder = recorders->outermost();
+  int levels = 0;
+  while (recorder != nullptr) {
+    ++levels;
+    recorder = recorder->nested();
+  }
+  CHECK(levels == ThreadRecorders::kLevels);
+}
+
+TEST_CASE("a retired recorder waits until it was seen, then it is used again") {
+  Shared shared;
+  RecorderPool pool(&shared);
+  ThreadRecorders* first = pool.Acquire();
+  pool.Retire(first);
+  ThreadRecorders* second = pool.Acquire();
+  CHECK(second != first);
+  int visited = 0;
+  pool.ForEach([&](ThreadRecorders*) { ++visited; });
+  CHECK(visited == 2);
+  pool.Recycle(first);
+  CHECK(pool.Acquire() == first);
+}
+
+TEST_CASE("a reused recorder remembers nothing of the thread before") {
+  Shared shared;
+  RecorderPool pool(&shared);
+  pool.set_recycle_at_once(true);
+  ThreadRecorders* recorders = pool.Acquire();
+  for (uint64_t i = 0; i < 5000; ++i) {
+    recorders->outermost()->Enter(0x1000 + i * 16, 1, 1'000'000 - i * 16);
+  }
+  pool.Retire(recorders);
+  ThreadRecorders* again = pool.Acquire();
+  REQUIRE(again == recorders);
+  std::string frames;
+  uint64_t trace_id[2];
+  CHECK(again->outermost()->CopyOpenFrames(&frames, 100, trace_id) == 0);
+  again->outermost()->Enter(0x1000, 1, 1000);
+  CHECK(again->outermost()->CopyOpenFrames(&frames, 100, trace_id) == 1);
+}
+
+TEST_CASE("in a forked child only the forking thread's recorder is in use") {
+  Shared shared;
+  RecorderPool pool(&shared);
+  ThreadRecorders* own = pool.Acquire();
+  ThreadRecorders* other = nullptr;
+  std::thread([&] { other = pool.Acquire(); }).join();
+  pool.AfterFork(own, shared.secret);
+  std::vector<ThreadRecorders*> visited;
+  pool.ForEach([&](ThreadRecorders* recorders) { visited.push_back(recorders); });
+  CHECK(visited == std::vector<ThreadRecorders*>{own});
+  CHECK(pool.Acquire() == other);
+}
+
+}  // namespace
+}  // namespace autotrace
