@@ -1,0 +1,30 @@
+#include "exporter/process_liveness.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+
+#include <string>
+
+#include "exporter/file_access.h"
+
+namespace autotrace::exporter {
+
+uint64_t KernelStartTime(uint64_t pid) {
+  const std::string path = "/proc/" + std::to_string(pid) + "/stat";
+  const FileHandle file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) return 0;
+  std::string text(1024, '\0');
+  text.resize(ReadAt(file.get(), 0, text.data(), text.size()));
+  // The command's name, in parentheses, may hold anything. Field 3 follows it.
+  size_t position = text.rfind(')');
+  if (position == std::string::npos || position + 2 >= text.size()) return 0;
+  const char state = text[position + 2];
+  if (state == 'Z' || state == 'X') return 0;  // ended, and waits for its parent to notice
+  for (int field = 2; field < 22; ++field) {
+    position = text.find(' ', position + 1);
+    if (position == std::string::npos) return 0;
+  }
+  return strtoull(text.c_str() + position, nullptr, 10);
+}
+
+}  // namespace autotrace::exporter

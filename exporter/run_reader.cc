@@ -1,0 +1,106 @@
+#include "exporter/run_reader.h"
+
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "exporter/module_files.h"
+#include "exporter/process_reader.h"
+
+namespace autotrace::exporter {
+
+class RunReader::Impl {
+ public:
+  Impl(Run run, ReadOptions options)
+      : run_(std::move(run)), options_(std::move(options)), modules_(options_.source_locations) {}
+
+  absl::Status Read(SpanSink& sink);
+  const ReadStatistics& statistics() const { return statistics_; }
+
+ private:
+  // Told to the progress callback at most this often.
+  static constexpr uint64_t kProgressBytes = uint64_t{1} << 20;
+
+  void Advance(uint64_t bytes);
+  void Account(const ProcessReader& reader);
+  void Summarize();
+
+  const Run run_;
+  const ReadOptions options_;
+  ModuleFiles modules_;
+  std::vector<std::unique_ptr<ProcessReader>> readers_;  // spans point into them
+  ReadStatistics statistics_;
+  uint64_t total_ = 0;
+  uint64_t done_ = 0;
+  uint64_t told_ = 0;
+  uint64_t removed_segments_ = 0;
+  uint64_t without_trace_ = 0;
+};
+
+absl::Status RunReader::Impl::Read(SpanSink& sink) {
+  statistics_ = ReadStatistics();
+  total_ = done_ = told_ = removed_segments_ = without_trace_ = 0;
+  for (const ProcessFiles& process : run_.processes) total_ += process.bytes;
+  for (const ProcessFiles& process : run_.processes) {
+    readers_.push_back(std::make_unique<ProcessReader>(process, &modules_,
+                                                       [this](uint64_t bytes) { Advance(bytes); }));
+    const absl::Status status = readers_.back()->Read(sink);
+    Account(*readers_.back());
+    if (!status.ok()) return status;
+  }
+  Summarize();
+  if (options_.progress) options_.progress(total_, total_);
+  return sink.Finish();
+}
+
+void RunReader::Impl::Advance(uint64_t bytes) {
+  done_ += bytes;
+  if (done_ > total_) total_ = done_;  // written to while it is read
+  if (!options_.progress || done_ - told_ < kProgressBytes) return;
+  told_ = done_;
+  options_.progress(done_, total_);
+}
+
+void RunReader::Impl::Account(const ProcessReader& reader) {
+  const DecodeStatistics& decoded = reader.decoder().statistics();
+  statistics_.spans += decoded.spans;
+  statistics_.unfinished += decoded.unfinished;
+  without_trace_ += decoded.without_trace;
+  removed_segments_ += reader.removed_segments();
+  for (size_t i = 0; i < decoded.counters.size(); ++i) {
+    const std::string_view cause = DropCause(static_cast<format::Counter>(i));
+    if (cause.empty() || decoded.counters[i] == 0) continue;
+    statistics_.dropped[std::string(cause)] += decoded.counters[i];
+  }
+  for (std::string& line : reader.warnings().Lines()) {
+    statistics_.warnings.push_back(std::move(line));
+  }
+  if (decoded.suppressed_pipeline_ids > 0) {
+    statistics_.warnings.push_back(absl::StrFormat(
+        "process %d: %d spans continue a trace of another process and so do not carry the pipeline "
+        "id; pipeline_id_on: local_root puts it on them",
+        reader.decoder().process().pid, decoded.suppressed_pipeline_ids));
+  }
+}
+
+void RunReader::Impl::Summarize() {
+  if (removed_segments_ > 0) {
+    statistics_.warnings.push_back(absl::StrFormat(removed_segments_ == 1
+                                                       ? "%d segment was removed (max_disk)"
+                                                       : "%d segments were removed (max_disk)",
+                                                   removed_segments_));
+  }
+  if (without_trace_ > 0) {
+    statistics_.warnings.push_back(
+        absl::StrFormat("%d spans stand in traces of their own, because the record that says which "
+                        "trace they belong to was lost",
+                        without_trace_));
+  }
+}
+
+RunReader::RunReader(Run run, ReadOptions options)
+    : impl_(std::make_unique<Impl>(std::move(run), std::move(options))) {}
+RunReader::~RunReader() = default;
+absl::Status RunReader::Read(SpanSink& sink) { return impl_->Read(sink); }
+const ReadStatistics& RunReader::statistics() const { return impl_->statistics(); }
+
+}  // namespace autotrace::exporter

@@ -1,0 +1,80 @@
+// Finds recorded runs and reads their spans: while they are written, after they ended, or after
+// their programs died. What one process left (its segments and, if it was killed or still runs, its
+// ring) is read as one; records that stand in both are read once.
+#ifndef AUTOTRACE_EXPORTER_RUN_READER_H_
+#define AUTOTRACE_EXPORTER_RUN_READER_H_
+
+#include <stdint.h>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "exporter/span.h"
+
+namespace autotrace::exporter {
+
+enum class ProcessState { kRunning, kEnded, kDied };
+
+struct ProcessFiles {
+  uint64_t pid = 0;
+  uint64_t process_key = 0;
+  ProcessState state = ProcessState::kEnded;
+  std::string executable;
+  uint64_t start_unix_nanos = 0;
+  std::vector<std::string> segments;  // paths, in order
+  std::string ring_path;              // empty when there is none (any more)
+  uint64_t bytes = 0;
+};
+
+struct Run {
+  std::string name;  // of the folder below AUTOTRACE_DIR
+  std::string path;
+  std::vector<ProcessFiles> processes;  // by start time
+  uint64_t start_unix_nanos = 0;
+  uint64_t bytes = 0;
+};
+
+// Runs below `dir`, oldest first. A folder that is no run is passed over.
+absl::StatusOr<std::vector<Run>> ListRuns(const std::string& dir);
+// `name_or_path`: a run's name below `dir`, the path of a run's folder, or empty for the newest.
+// NotFound says where was looked and how to record one.
+absl::StatusOr<Run> FindRun(const std::string& dir, const std::string& name_or_path);
+
+struct ReadOptions {
+  // Called now and then with bytes read and bytes in all.
+  std::function<void(uint64_t done, uint64_t total)> progress;
+  bool source_locations = true;  // resolve files and lines (needs debug information, takes time)
+};
+
+struct ReadStatistics {
+  uint64_t spans = 0;
+  uint64_t unfinished = 0;
+  std::map<std::string, uint64_t> dropped;  // by cause: "ring_full", ...
+  std::vector<std::string> warnings;        // damaged or missing parts, each one line
+};
+
+// Reads every process of a run in order. The reader owns what spans point to and must outlive every
+// use of them.
+class RunReader {
+ public:
+  explicit RunReader(Run run, ReadOptions options = {});
+  ~RunReader();
+
+  // Hands every span to the sink and calls Finish. Damage gives a partial result and a warning in
+  // statistics(), not an error; errors are the sink's.
+  absl::Status Read(SpanSink& sink);
+  const ReadStatistics& statistics() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace autotrace::exporter
+
+#endif  // AUTOTRACE_EXPORTER_RUN_READER_H_

@@ -1,0 +1,180 @@
+#include "exporter/address_space.h"
+
+#include <link.h>
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+
+#include "tests/exporter/stream_builder.h"
+
+namespace exporter_test {
+
+// Two functions of this very program, to be found in its symbol table and debug information.
+[[gnu::noinline]] uint64_t CallerAddress() {
+  return reinterpret_cast<uint64_t>(__builtin_return_address(0));
+}
+[[gnu::noinline]] uint64_t CallsAbove() {
+  const uint64_t address = CallerAddress();  // kCallLine
+  asm volatile("" ::: "memory");
+  return address;
+}
+constexpr uint32_t kCallLine = __LINE__ - 4;
+
+}  // namespace exporter_test
+
+namespace autotrace::exporter {
+namespace {
+
+using testing::StreamBuilder;
+
+// The payload of the one block that a stream holds.
+std::string_view Payload(const StreamBuilder& stream) {
+  return std::string_view(stream.bytes()).substr(sizeof(format::BlockHeader));
+}
+std::string ModulePayload(uint32_t id, std::string_view path, uint64_t start, uint64_t end,
+                          uint64_t load_bias = 0, std::string_view build_id = {}) {
+  StreamBuilder stream;
+  stream.Module(id, path, start, end, load_bias, build_id);
+  const size_t size = sizeof(format::ModuleEntry) + path.size() + build_id.size();
+  return std::string(Payload(stream).substr(0, size));
+}
+std::string FunctionPayload(uint64_t address, std::string_view name, uint32_t module_id) {
+  StreamBuilder stream;
+  stream.Function(address, name, module_id);
+  return std::string(Payload(stream));
+}
+
+struct OwnProgram {
+  std::string path = std::filesystem::read_symlink("/proc/self/exe");
+  uint64_t load_bias = 0;
+
+  OwnProgram() {
+    dl_iterate_phdr(
+        [](dl_phdr_info* info, size_t, void* self) {
+          static_cast<OwnProgram*>(self)->load_bias = info->dlpi_addr;
+          return 1;  // the program itself comes first
+        },
+        this);
+  }
+  std::string Module(std::string_view build_id = {}) const {
+    return ModulePayload(1, path, load_bias, load_bias + (uint64_t{1} << 30), load_bias, build_id);
+  }
+};
+
+TEST_CASE("a function that was not told is found in its module's file") {
+  const OwnProgram program;
+  ModuleFiles files(true);
+  AddressSpace space(&files);
+  REQUIRE(space.AddModule(program.Module()).ok());
+  const Function& function =
+      space.FunctionAt(reinterpret_cast<uint64_t>(&exporter_test::CallsAbove))->function;
+  CHECK(function.name == "exporter_test::CallsAbove");
+  CHECK(function.module_path == program.path);
+  CHECK_THAT(function.file, Catch::Matchers::EndsWith("tests/exporter/address_space_test.cc"));
+  CHECK(function.line > 0);
+  CHECK(function.line < exporter_test::kCallLine);
+}
+
+TEST_CASE("a caller is told with function, file and line") {
+  const OwnProgram program;
+  ModuleFiles files(true);
+  AddressSpace space(&files);
+  REQUIRE(space.AddModule(program.Module()).ok());
+  const CallSite* caller = space.CallSiteAt(exporter_test::CallsAbove());
+  REQUIRE(caller != nullptr);
+  CHECK_THAT(caller->description,
+             Catch::Matchers::StartsWith("exporter_test::CallsAbove (") &&
+                 Catch::Matchers::EndsWith("tests/exporter/address_space_test.cc:" +
+                                           std::to_string(exporter_test::kCallLine) + ")"));
+  CHECK(space.CallSiteAt(exporter_test::CallsAbove()) == caller);
+  CHECK(space.CallSiteAt(0) == nullptr);
+}
+
+TEST_CASE("without source locations callers are functions only") {
+  const OwnProgram program;
+  ModuleFiles files(false);
+  AddressSpace space(&files);
+  REQUIRE(space.AddModule(program.Module()).ok());
+  CHECK(space.CallSiteAt(exporter_test::CallsAbove())->description == "exporter_test::CallsAbove");
+}
+
+TEST_CASE("a file that was rebuilt since the run is not used") {
+  const OwnProgram program;
+  ModuleFiles files(true);
+  AddressSpace space(&files);
+  REQUIRE(space.AddModule(program.Module("another build")).ok());
+  const auto address = reinterpret_cast<uint64_t>(&exporter_test::CallsAbove);
+  const std::string offset = [&] {
+    std::ostringstream text;
+    text << std::hex << address - program.load_bias;
+    return text.str();
+  }();
+  const Function& function = space.FunctionAt(address)->function;
+  CHECK(function.name == "autotrace_exporter_test+0x" + offset);
+  CHECK(function.file.empty());
+}
+
+TEST_CASE("what lies in no module, or in one that is gone, is an address") {
+  ModuleFiles files(true);
+  AddressSpace space(&files);
+  REQUIRE(space.AddModule(ModulePayload(1, "/nowhere/libgone.so", 0x5000, 0x6000, 0x4000)).ok());
+  CHECK(space.FunctionAt(0x5010)->function.name == "libgone.so+0x1010");
+  CHECK(space.CallSiteAt(0x5011)->description == "libgone.so+0x1010");
+  CHECK(space.FunctionAt(0x7000)->function.name == "0x7000");
+}
+
+TEST_CASE("a module that is a pipe or a device is not read") {
+  ModuleFiles files(true);
+  AddressSpace space(&files);
+  REQUIRE(space.AddModule(ModulePayload(1, "/dev/zero", 0x5000, 0x6000)).ok());
+  CHECK(space.FunctionAt(0x5010)->function.name == "zero+0x5010");
+}
+
+TEST_CASE("repeated entries change nothing") {
+  ModuleFiles files(false);
+  AddressSpace space(&files);
+  const AddressSpace::FunctionRecord* first = nullptr;
+  for (int repeat = 0; repeat < 3; ++repeat) {
+    REQUIRE(space.AddModule(ModulePayload(1, "/a", 0x1000, 0x2000)).ok());
+    REQUIRE(space.AddFunctions(FunctionPayload(0x1100, "_ZN1a1fEv", 1)).ok());
+    if (first == nullptr) first = space.FunctionAt(0x1100);
+    CHECK(space.FunctionAt(0x1100) == first);
+  }
+  CHECK(first->function.name == "a::f");
+}
+
+TEST_CASE("a module at the place of an unloaded one brings its own functions") {
+  ModuleFiles files(false);
+  AddressSpace space(&files);
+  const std::string old_module = ModulePayload(1, "/old.so", 0x1000, 0x3000);
+  const std::string old_function = FunctionPayload(0x1100, "_ZN3old1fEv", 1);
+  const std::string new_module = ModulePayload(2, "/new.so", 0x2000, 0x4000);
+  REQUIRE(space.AddModule(old_module).ok());
+  REQUIRE(space.AddFunctions(FunctionPayload(0x2100, "_ZN3old1gEv", 1)).ok());
+  const Function* before = &space.FunctionAt(0x2100)->function;
+  REQUIRE(space.CallSiteAt(0x2201)->description == "old.so+0x2200");
+  REQUIRE(space.AddModule(new_module).ok());
+  CHECK(space.FunctionAt(0x2100)->function.name == "new.so+0x2100");
+  CHECK(space.CallSiteAt(0x2201)->description == "new.so+0x2200");
+  CHECK(before->name == "old::g");  // what was handed out stays
+  // The next segment repeats everything in order.
+  REQUIRE(space.AddModule(old_module).ok());
+  REQUIRE(space.AddFunctions(FunctionPayload(0x2100, "_ZN3old1gEv", 1)).ok());
+  REQUIRE(space.AddModule(new_module).ok());
+  CHECK(space.FunctionAt(0x2100)->function.name == "new.so+0x2100");
+}
+
+TEST_CASE("entries that end too early are errors, and what stood before them counts") {
+  ModuleFiles files(false);
+  AddressSpace space(&files);
+  const std::string module = ModulePayload(1, "/some/path", 0x1000, 0x2000);
+  for (size_t size = 0; size < module.size(); ++size) {
+    CHECK_FALSE(space.AddModule(module.substr(0, size)).ok());
+  }
+  const std::string one = FunctionPayload(0x1100, "_ZN1a1fEv", 1);
+  CHECK_FALSE(space.AddFunctions(one + one.substr(0, 20)).ok());
+  CHECK(space.FunctionAt(0x1100)->function.name == "a::f");
+}
+
+}  // namespace
+}  // namespace autotrace::exporter

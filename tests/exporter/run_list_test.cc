@@ -1,0 +1,134 @@
+// Finding runs.
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+
+#include "tests/exporter/recorded_run.h"
+
+namespace autotrace::exporter {
+namespace {
+
+using testing::kEpoch;
+using testing::ProcessFields;
+using testing::RecordedRun;
+using testing::StreamBuilder;
+using testing::TestFolder;
+
+std::string SegmentOf(const ProcessFields& fields, bool ended = true) {
+  StreamBuilder stream(fields);
+  stream.Process().Clock(0, kEpoch);
+  if (ended) stream.End(10, kEpoch + 10);
+  return stream.Segment(0);
+}
+
+std::string Write(const TestFolder& folder, const std::string& run, const ProcessFields& fields,
+                  bool ended = true) {
+  return folder.Write(run + "/" + SegmentName({fields.pid, fields.process_key}, 0),
+                      SegmentOf(fields, ended));
+}
+
+TEST_CASE("names of runs are told from other names") {
+  CHECK(IsRunName("20260801-142233.123456-4711"));
+  for (const char* name :
+       {"", "20260801-142233.123456-", "20260801-142233-4711", "2026080-142233.123456-4711",
+        "20260801-142233.123456-4711x", "20260801-142233.12345-4711", "notes"}) {
+    INFO(name);
+    CHECK_FALSE(IsRunName(name));
+  }
+}
+
+TEST_CASE("runs are listed oldest first, and what is no run is passed over") {
+  const TestFolder folder;
+  ProcessFields fields;
+  const std::string first = Write(folder, "20260801-142233.123456-4711", fields);
+  fields.start_unix_nanos = kEpoch + 5;
+  Write(folder, "20260802-000000.000000-99", fields);
+  Write(folder, "backup", fields);
+  folder.Write("20260803-000000.000000-1/notes.txt", "no segment");
+  folder.Write("20260804-000000.000000-1", "a file");
+  const absl::StatusOr<std::vector<Run>> runs = ListRuns(folder.path());
+  REQUIRE(runs.ok());
+  REQUIRE(runs->size() == 2);
+  const Run& run = (*runs)[0];
+  CHECK(run.name == "20260801-142233.123456-4711");
+  CHECK(run.path == folder.path() + "/" + run.name);
+  CHECK(run.start_unix_nanos == kEpoch);
+  CHECK(run.bytes > 0);
+  REQUIRE(run.processes.size() == 1);
+  CHECK(run.processes[0].pid == 4711);
+  CHECK(run.processes[0].executable == "/opt/app/bin/my_service");
+  CHECK(run.processes[0].segments == std::vector<std::string>{first});
+  CHECK((*runs)[1].start_unix_nanos == kEpoch + 5);
+}
+
+TEST_CASE("a folder that is not there holds no runs") {
+  const TestFolder folder;
+  const absl::StatusOr<std::vector<Run>> runs = ListRuns(folder.path() + "/none");
+  REQUIRE(runs.ok());
+  CHECK(runs->empty());
+}
+
+TEST_CASE("a run is found by name, by path, and as the newest") {
+  const TestFolder folder;
+  Write(folder, "20260801-142233.123456-4711", {});
+  Write(folder, "20260802-142233.123456-4711", {});
+  Write(folder, "renamed", {});
+  folder.Write("20260803-000000.000000-1/notes.txt", "no segment");
+  const auto name = [&](const std::string& wanted) {
+    const absl::StatusOr<Run> run = FindRun(folder.path(), wanted);
+    return run.ok() ? run->name : std::string(run.status().message());
+  };
+  CHECK(name("") == "20260802-142233.123456-4711");
+  CHECK(name("20260801-142233.123456-4711") == "20260801-142233.123456-4711");
+  CHECK(name(folder.path() + "/renamed/") == "renamed");
+}
+
+TEST_CASE("when there is no run the message says where was looked and how to record one") {
+  const TestFolder folder;
+  for (const char* wanted : {"", "20260801-142233.123456-4711"}) {
+    const absl::StatusOr<Run> run = FindRun(folder.path(), wanted);
+    REQUIRE(absl::IsNotFound(run.status()));
+    const std::string message(run.status().message());
+    CHECK_THAT(message, Catch::Matchers::Contains(folder.path()) &&
+                            Catch::Matchers::Contains("AUTOTRACE_MODULES"));
+  }
+}
+
+TEST_CASE("processes stand in the order they were started") {
+  const TestFolder folder;
+  ProcessFields first;
+  first.pid = 9000;
+  first.process_key = 0xffff;
+  ProcessFields second;
+  second.pid = 12;
+  second.process_key = 1;
+  second.start_unix_nanos = kEpoch + 1;
+  Write(folder, "20260801-142233.123456-4711", second);
+  Write(folder, "20260801-142233.123456-4711", first);
+  const absl::StatusOr<Run> run = FindRun(folder.path(), "");
+  REQUIRE(run.ok());
+  REQUIRE(run->processes.size() == 2);
+  CHECK(run->processes[0].pid == 9000);
+  CHECK(run->processes[1].pid == 12);
+}
+
+TEST_CASE("a process is running, ended or died") {
+  const RecordedRun recorded;
+  ProcessFields fields = recorded.Fields(/*running=*/true);
+  const auto state = [&](bool ended) {
+    StreamBuilder stream(fields);
+    stream.Process();
+    if (ended) stream.End(1, kEpoch);
+    recorded.AddSegment(stream, 0);
+    const absl::StatusOr<Run> run = recorded.Find();
+    REQUIRE(run.ok());
+    return run->processes[0].state;
+  };
+  CHECK(state(false) == ProcessState::kRunning);
+  CHECK(state(true) == ProcessState::kEnded);
+  fields.kernel_start_time -= 1;  // the pid belongs to another process now
+  CHECK(state(false) == ProcessState::kDied);
+}
+
+}  // namespace
+}  // namespace autotrace::exporter
