@@ -1,0 +1,3 @@
+#include "cli/commands.h"
+
+int main(int argc, char** argv) { return autotrace::cli::RunAutotracer(argc, argv); }
