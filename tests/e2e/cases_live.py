@@ -1,0 +1,125 @@
+"""Live export: spans leave the running program for an OTLP endpoint. What arrives is decoded by
+OpenTelemetry's own bindings (tests/sinks/check_otlp.py)."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+
+import span_tree
+from harness import BOTH_COMPILERS, ONE_BUILD, SOURCE_ROOT, Skip, case, expect_text, output_of
+
+
+class Endpoint:
+    """A collector that stores what it gets below `folder`."""
+
+    def __init__(self, port, folder, python):
+        self.url = f"http://127.0.0.1:{port}"
+        self._folder = folder
+        self._python = python
+
+    def requests(self):
+        return [json.loads(file.read_text()) for file in sorted(self._folder.glob("*.json"))]
+
+    def forest(self):
+        bodies = sorted(self._folder.glob("*.body"))
+        assert bodies, "nothing arrived"
+        decoded = json.loads(output_of(
+            [self._python, SOURCE_ROOT / "tests/sinks/check_otlp.py", "protobuf", *bodies]))
+        requests = decoded if isinstance(decoded, list) else [decoded]
+        lines = [json.dumps(_as_otlp_json(request)) for request in requests]
+        return span_tree.Forest(span_tree.parse_otlp("\n".join(lines)))
+
+
+def _as_otlp_json(value):
+    """check_otlp.py shows attributes as objects; back to lists of pairs."""
+    if isinstance(value, list):
+        return [_as_otlp_json(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {name: [{"key": key, "value": item} for key, item in entry.items()]
+            if name == "attributes" else _as_otlp_json(entry) for name, entry in value.items()}
+
+
+@contextlib.contextmanager
+def endpoint(test, *options):
+    if not os.path.exists(test.paths.python):
+        raise Skip("the Python packages of tests/requirements.txt are missing (scripts/setup --tests)")
+    folder = test.directory / "requests"
+    receiver = [sys.executable, str(SOURCE_ROOT / "tests/support/otlp_receiver.py"), "--dir",
+                str(folder), *options]
+    with subprocess.Popen(receiver, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          text=True) as process:
+        yield Endpoint(process.stdout.readline().strip(), folder, test.paths.python)
+        process.stdin.close()
+
+
+NESTED_TREE = """
+    app::run  (pipeline nightly)
+      app::step
+      app::step
+        app::leaf
+      app::step
+        app::leaf x2
+"""
+
+
+def environment(collector, **more):
+    return {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "AUTOTRACE_PIPELINE_ID": "nightly"} | more
+
+
+@case(BOTH_COMPILERS)
+def spans_arrive_at_the_endpoint_and_nothing_is_recorded(test, build):
+    with endpoint(test) as collector:
+        run = test.run(test.program(build, "nested.cc"), modules="app", env=environment(
+            collector, OTEL_EXPORTER_OTLP_HEADERS="x-tenant=data", OTEL_SERVICE_NAME="shop"))
+        forest = collector.forest()
+        (request,) = collector.requests()
+    expect_text(forest.text(), NESTED_TREE)
+    assert run.stdout == "done\n"
+    run.expect_nothing_recorded()
+    assert request["path"] == "/v1/traces" and request["x-tenant"] == "data", request
+    assert forest.spans[0].resource["service.name"] == "shop", forest.spans[0].resource
+
+
+@case(BOTH_COMPILERS)
+def main_is_no_span_in_live_export_unless_it_is_named(test, build):
+    program = test.program(build, "nested.cc")
+    for modules, root in (("nested", "app::run"), ("nested,main", "main")):
+        with endpoint(test) as collector:
+            test.run(program, modules=modules, env=environment(collector))
+            assert collector.forest().roots[0].name == root, modules
+            for file in (test.directory / "requests").iterdir():
+                file.unlink()
+
+
+@case(ONE_BUILD)
+def a_run_can_be_recorded_and_sent_at_once(test, build):
+    with endpoint(test) as collector:
+        run = test.run(test.program(build, "nested.cc"), modules="app",
+                       env=environment(collector, AUTOTRACE_RECORD="true"))
+        sent = collector.forest()
+    recorded = run.expect_tree(NESTED_TREE)
+    assert {span.span_id for span in sent.spans} == {span.span_id for span in recorded.spans}
+
+
+@case(ONE_BUILD)
+def an_endpoint_that_refuses_leaves_the_program_alone(test, build):
+    with endpoint(test, "--refuse") as collector:
+        run = test.run(test.program(build, "nested.cc"), 3, modules="app", status=3, quiet=False,
+                       env=environment(collector))
+    assert run.stdout == "done\n"
+    assert collector.url in run.stderr, run.stderr
+
+
+@case(ONE_BUILD)
+def an_endpoint_that_never_answers_holds_the_exit_up_for_the_timeout_only(test, build):
+    with endpoint(test, "--stall") as collector:
+        begin = time.monotonic()
+        run = test.run(test.program(build, "nested.cc"), 3, modules="app", status=3, quiet=False,
+                       env=environment(collector, OTEL_EXPORTER_OTLP_TIMEOUT="500"))
+        seconds = time.monotonic() - begin
+    assert run.stdout == "done\n"
+    assert 0.4 < seconds < 5, f"{seconds:.1f} s"

@@ -1,0 +1,12 @@
+#include "filters_util.h"
+
+#include "program.h"
+
+namespace util {
+
+NOINLINE void trim(void (*callback)()) {
+  callback();
+  Touch();
+}
+
+}  // namespace util

@@ -1,0 +1,8 @@
+#ifndef AUTOTRACE_TESTS_E2E_PROGRAMS_FILTERS_UTIL_H_
+#define AUTOTRACE_TESTS_E2E_PROGRAMS_FILTERS_UTIL_H_
+
+namespace util {
+void trim(void (*callback)());
+}
+
+#endif  // AUTOTRACE_TESTS_E2E_PROGRAMS_FILTERS_UTIL_H_

@@ -1,0 +1,68 @@
+#!/usr/bin/env python3
+"""Runs end-to-end cases.
+
+    run_case.py --list                         names of all cases
+    run_case.py --paths paths.json NAME...     runs these; a part of a name will do
+    run_case.py --paths paths.json             runs all
+
+paths.json says where the things under test are; CMake writes it to BUILD/tests/e2e/paths.json.
+Exit status: 0 all passed, 1 some failed, 77 all that were asked for cannot run on this machine.
+"""
+
+import argparse
+import importlib
+import pathlib
+import sys
+import traceback
+
+import harness
+
+sys.setrecursionlimit(100_000)  # a case's tree is deep on purpose
+
+SKIPPED_STATUS = 77
+
+
+def load_cases():
+    for file in sorted(pathlib.Path(__file__).parent.glob("cases_*.py")):
+        importlib.import_module(file.stem)
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Runs end-to-end cases.")
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("--list", action="store_true", help="print the names of all cases")
+    parser.add_argument("--paths", help="the paths.json that CMake wrote")
+    options = parser.parse_args()
+
+    load_cases()
+    if options.list:
+        print("\n".join(harness.CASES))
+        return 0
+    if options.paths is None:
+        parser.error("--paths is needed to run cases")
+    wanted = options.names or [""]
+    names = [name for name in harness.CASES if any(part == name for part in wanted)]
+    names = names or [name for name in harness.CASES if any(part in name for part in wanted)]
+    if not names:
+        parser.error(f"no case is named like {options.names}")
+
+    paths = harness.Paths.load(options.paths)
+    failed = skipped = 0
+    for name in names:
+        try:
+            harness.run_case(name, paths)
+            print(f"passed  {name}")
+        except harness.Skip as reason:
+            print(f"skipped {name}: {reason}")
+            skipped += 1
+        except Exception:  # pylint: disable=broad-except
+            print(f"FAILED  {name}")
+            traceback.print_exc(file=sys.stdout)
+            failed += 1
+    if failed:
+        return 1
+    return SKIPPED_STATUS if skipped == len(names) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
