@@ -76,18 +76,17 @@ void RunReader::Impl::Account(const ProcessReader& reader) {
   }
   if (decoded.suppressed_pipeline_ids > 0) {
     statistics_.warnings.push_back(absl::StrFormat(
-        "process %d: %d spans continue a trace of another process and so do not carry the pipeline "
-        "id; pipeline_id_on: local_root puts it on them",
+        "process %d continues %d traces of another process, where the pipeline id does not stand; "
+        "pipeline_id_on: local_root puts it on its first span",
         reader.decoder().process().pid, decoded.suppressed_pipeline_ids));
   }
 }
 
 void RunReader::Impl::Summarize() {
   if (removed_segments_ > 0) {
-    statistics_.warnings.push_back(absl::StrFormat(removed_segments_ == 1
-                                                       ? "%d segment was removed (max_disk)"
-                                                       : "%d segments were removed (max_disk)",
-                                                   removed_segments_));
+    statistics_.warnings.push_back(
+        absl::StrFormat("%d %s removed (max_disk)", removed_segments_,
+                        removed_segments_ == 1 ? "segment was" : "segments were"));
   }
   if (without_trace_ > 0) {
     statistics_.warnings.push_back(

@@ -377,7 +377,8 @@ void SpanDecoder::Impl::AddPipelineId(const std::optional<SpanDetails>& details,
   }
   if (id.empty()) return;
   if (span_.parent_is_remote && process_.config().pipeline_id_on == filters::PipelineIdOn::kRoot) {
-    ++statistics_.suppressed_pipeline_ids;
+    // In a forked child that is as it should be: the id is on a root in the same run.
+    if (process_.info().parent_process_key == 0) ++statistics_.suppressed_pipeline_ids;
     return;
   }
   span_.pipeline_id = id;

@@ -35,7 +35,7 @@ struct DecodeStatistics {
   // Spans whose kTraceBegin was lost. Each stands in a trace of its own.
   uint64_t without_trace = 0;
   // Roots in this process that have a pipeline id which is not on them, because their parent is in
-  // another process.
+  // another process that did not fork this one.
   uint64_t suppressed_pipeline_ids = 0;
   std::array<uint64_t, static_cast<size_t>(format::Counter::kCount)> counters{};
   std::vector<std::string> warnings;

@@ -13,10 +13,13 @@ namespace {
 std::atomic<uint64_t> g_allocations{0};
 }  // namespace
 
-// Replace the ones of the whole test program; the other forms end up here.
-void* operator new(size_t size) {
+// Replace the ones of the whole test program.
+void* operator new(size_t size, const std::nothrow_t&) noexcept {
   ++g_allocations;
-  void* memory = malloc(size != 0 ? size : 1);
+  return malloc(size != 0 ? size : 1);
+}
+void* operator new(size_t size) {
+  void* memory = operator new(size, std::nothrow);
   if (memory == nullptr) throw std::bad_alloc();
   return memory;
 }

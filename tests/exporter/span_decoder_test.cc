@@ -307,6 +307,13 @@ TEST_CASE("below a remote parent the pipeline id stands on the first span only w
     CHECK(Find(decoded, "app::run").pipeline_id.empty());
     CHECK(decoded.decoder->statistics().suppressed_pipeline_ids == 1);
   }
+  SECTION("root, in a forked child, where nobody misses it") {
+    fields.parent_process_key = 5;
+    const Decoded decoded =
+        Decode(MakeStream(fields).Add(1, OneTree(format::kTraceRemoteParent), 600));
+    CHECK(Find(decoded, "app::run").pipeline_id.empty());
+    CHECK(decoded.decoder->statistics().suppressed_pipeline_ids == 0);
+  }
   SECTION("local_root") {
     fields.config_yaml += "pipeline_id_on: local_root\n";
     const Decoded decoded =

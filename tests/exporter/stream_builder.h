@@ -138,6 +138,7 @@ struct ProcessFields {
   std::string ring_path;
   std::string host_name;
   std::string arguments;
+  uint64_t parent_process_key = 0;
   IdSecret secret = {{0x1234567890abcdef, 0xfedcba0987654321}};
 };
 
@@ -163,6 +164,9 @@ class StreamBuilder {
     AppendProcessText(&payload, ProcessKey::kOsType, "linux");
     if (!fields_.arguments.empty()) {
       AppendProcessText(&payload, ProcessKey::kExecutableArgs, fields_.arguments);
+    }
+    if (fields_.parent_process_key != 0) {
+      AppendProcessNumber(&payload, ProcessKey::kParentProcessKey, fields_.parent_process_key);
     }
     return payload;
   }
