@@ -30,7 +30,7 @@ std::string DescribeState(const exporter::Run& run) {
   for (const auto& [state, word] : kStates) {
     const auto count =
         std::count_if(run.processes.begin(), run.processes.end(),
-                      [state](const auto& process) { return process.state == state; });
+                      [wanted = state](const auto& process) { return process.state == wanted; });
     if (count == 0) continue;
     if (static_cast<size_t>(count) == run.processes.size()) return word;
     parts.push_back(Concat(count, " ", word));

@@ -149,7 +149,7 @@ std::string FindProgram(const std::string& name) {
     is_last = end == std::string_view::npos;
     // An empty entry is the current folder.
     const std::string_view folder = end == 0 || rest.empty() ? "." : rest.substr(0, end);
-    const std::string candidate = Concat(folder, "/", name);
+    std::string candidate = Concat(folder, "/", name);
     if (IsExecutableFile(candidate)) return candidate;
     if (!is_last) rest.remove_prefix(end + 1);
   }

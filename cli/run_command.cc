@@ -68,6 +68,7 @@ void Preload(const ProgramFacts& facts) {
 
 int Execute(const std::vector<std::string>& program) {
   std::vector<char*> arguments;
+  arguments.reserve(program.size() + 1);
   for (const std::string& argument : program) {
     arguments.push_back(const_cast<char*>(argument.c_str()));
   }

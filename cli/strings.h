@@ -20,12 +20,12 @@ inline std::string_view ToStd(absl::string_view text) { return {text.data(), tex
 // What Concat takes: text or an integer.
 class Piece {
  public:
-  Piece(std::string_view text) : text_(text) {}
-  Piece(const std::string& text) : text_(text) {}
-  Piece(const char* text) : text_(text) {}
-  Piece(absl::string_view text) : text_(ToStd(text)) {}
+  explicit Piece(std::string_view text) : text_(text) {}
+  explicit Piece(const std::string& text) : text_(text) {}
+  explicit Piece(const char* text) : text_(text) {}
+  explicit Piece(absl::string_view text) : text_(ToStd(text)) {}
   template <std::integral Number>
-  Piece(Number number) : digits_(std::to_string(number)), text_(digits_) {}
+  explicit Piece(Number number) : digits_(std::to_string(number)), text_(digits_) {}
   Piece(const Piece&) = delete;
   Piece& operator=(const Piece&) = delete;
 

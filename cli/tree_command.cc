@@ -46,6 +46,8 @@ int NothingToShow(const Options& options, const exporter::Run& run,
   if (!options.trace.empty()) {
     PrintMessage(Concat("no trace ", options.trace, " in run ", run.name,
                         "; autotracer tree shows the traces it has"));
+  } else if (!statistics.warnings.empty()) {
+    PrintMessage(Concat("nothing of run ", run.name, " can be read; the warnings say why"));
   } else {
     PrintMessage(
         Concat("no spans in run ", run.name, dropped.empty() ? "" : "; dropped: ", dropped,

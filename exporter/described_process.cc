@@ -50,6 +50,7 @@ absl::Status DescribedProcess::Describe(std::string_view payload, std::string* w
   if (!info.ok()) return info.status();
   payload_ = payload;
   info_ = *std::move(info);
+  if (process_key_ == 0) process_key_ = info_.process_key;
   config_ = filters::Config();
   if (!info_.config_yaml.empty()) {
     filters::LoadResult loaded = filters::ParseConfig(info_.config_yaml, "recorded configuration");

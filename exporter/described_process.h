@@ -51,7 +51,7 @@ class DescribedProcess {
  private:
   void Rebuild();
 
-  const uint64_t process_key_;
+  uint64_t process_key_;
   std::string payload_;  // of the last kProcess block
   ProcessInfo info_;
   filters::Config config_;

@@ -66,6 +66,9 @@ void SetField(ProcessInfo* info, ProcessKey key, std::string_view value) {
     case ProcessKey::kParentProcessKey:
       info->parent_process_key = Number(value);
       break;
+    case ProcessKey::kProcessKey:
+      info->process_key = Number(value);
+      break;
     case ProcessKey::kClockKind:
       break;
   }

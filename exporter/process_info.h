@@ -30,6 +30,7 @@ struct ProcessInfo {
   std::string os_type;
   std::string os_description;
   std::string arguments;            // NUL separated; empty: not to be told
+  uint64_t process_key = 0;         // 0: not said
   uint64_t parent_process_key = 0;  // 0: not forked from a process of this run
 };
 

@@ -99,6 +99,12 @@ std::vector<Coverage::Range> Coverage::Missing(const RingChunk& chunk) const {
 
 bool VisitRingMetadata(const RingSnapshot& ring, const BlockVisitor& visit) {
   bool whole = VisitStream(ring.metadata, visit);
+  // A program that was killed early left no kThread block.
+  for (const RingChunk& chunk : ring.chunks) {
+    std::string thread;
+    AppendStruct(&thread, format::ThreadEntry{chunk.thread_index, 0, chunk.tid});
+    visit(static_cast<uint16_t>(BlockKind::kThread), thread);
+  }
   std::string counters;
   for (uint32_t i = 0; i < ring.counters.size(); ++i) {
     AppendStruct(&counters, format::CounterEntry{i, 0, ring.counters[i]});

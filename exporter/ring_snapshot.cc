@@ -103,24 +103,25 @@ size_t CommittedBytes(std::string_view data, bool* damaged) {
 }
 
 // Who owns a chunk; what changes when it is freed or taken again.
-using Ownership = std::tuple<ChunkState, uint32_t, uint32_t, uint64_t>;
+using Ownership = std::tuple<ChunkState, uint32_t, uint32_t, uint64_t, uint64_t>;
 
 std::optional<Ownership> ReadOwnership(int file, uint64_t offset) {
   std::string bytes(sizeof(ChunkHeader), '\0');
   if (ReadAt(file, offset, bytes.data(), bytes.size()) < bytes.size()) return std::nullopt;
   const HeaderView header(bytes);
-  return Ownership(
-      CHUNK_FIELD(header, ChunkState, state), CHUNK_FIELD(header, uint32_t, thread_index),
-      CHUNK_FIELD(header, uint32_t, chunk_sequence), CHUNK_FIELD(header, uint64_t, claim_ticks));
+  return Ownership(CHUNK_FIELD(header, ChunkState, state),
+                   CHUNK_FIELD(header, uint32_t, thread_index),
+                   CHUNK_FIELD(header, uint32_t, chunk_sequence),
+                   CHUNK_FIELD(header, uint64_t, claim_ticks), CHUNK_FIELD(header, uint64_t, tid));
 }
 
 std::optional<RingChunk> ReadChunk(int file, uint64_t offset, uint64_t chunk_size) {
   const std::optional<Ownership> before = ReadOwnership(file, offset);
   if (!before.has_value()) return std::nullopt;
-  const auto [state, thread_index, chunk_sequence, claim_ticks] = *before;
+  const auto [state, thread_index, chunk_sequence, claim_ticks, tid] = *before;
   if (state != ChunkState::kOwned && state != ChunkState::kFull) return std::nullopt;
 
-  RingChunk chunk = {thread_index, chunk_sequence, {}, false, claim_ticks};
+  RingChunk chunk = {thread_index, chunk_sequence, {}, false, claim_ticks, tid};
   chunk.records.resize(chunk_size - sizeof(ChunkHeader));
   const uint64_t data = offset + sizeof(ChunkHeader);
   chunk.records.resize(ReadAt(file, data, chunk.records.data(), chunk.records.size()));

@@ -29,6 +29,7 @@ struct RingChunk {
   std::string records;     // whole ones, from the chunk's start
   bool damaged = false;    // something that is no record follows them
   uint64_t not_after = 0;  // ticks that dates the records, as RecordsHeader.ticks
+  uint64_t tid = 0;        // of its thread
 };
 
 struct RingSnapshot {

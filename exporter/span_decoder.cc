@@ -104,6 +104,7 @@ class SpanDecoder::Impl {
   absl::btree_map<uint32_t, std::unique_ptr<ThreadState>> threads_;  // by index
   std::deque<Thread> all_threads_;
   uint64_t synthetic_sequences_ = 0;
+  bool prescanned_ = false;
   Span span_;  // reused, so that a plain span allocates nothing
   DecodeStatistics statistics_;
 };
@@ -111,6 +112,7 @@ class SpanDecoder::Impl {
 // ---- Blocks ------------------------------------------------------------------------------------
 
 void SpanDecoder::Impl::Prescan(uint16_t kind, std::string_view payload) {
+  prescanned_ = true;
   // Damage is reported when the block is decoded.
   switch (static_cast<BlockKind>(kind)) {
     case BlockKind::kProcess:
@@ -146,7 +148,8 @@ absl::Status SpanDecoder::Impl::Block(uint16_t kind, std::string_view payload, S
     case BlockKind::kFunctions:
       return addresses_.AddFunctions(payload);
     case BlockKind::kThread:
-      return OnThread(payload);
+      // A thread has the last name that it was given, also where an earlier one stands here.
+      return prescanned_ ? absl::OkStatus() : OnThread(payload);
     case BlockKind::kRecords:
       return OnRecords(payload, sink);
     case BlockKind::kOpenFrames:
@@ -183,6 +186,7 @@ absl::Status SpanDecoder::Impl::OnThread(std::string_view payload) {
   }
   const std::string_view name = payload.substr(0, entry.name_size);
   ThreadState& state = StateOf(entry.index);
+  if (name.empty() && state.thread->tid != 0) return absl::OkStatus();  // known better
   if (state.thread->tid != entry.tid || state.thread->name != name) {
     state.thread = &all_threads_.emplace_back(Thread{entry.tid, entry.index, std::string(name)});
   }
@@ -276,8 +280,6 @@ absl::Status SpanDecoder::Impl::OnSpan(const char* record, uint64_t head, uint64
     const auto details = state.details.find(raw.sequence);
     if (details != state.details.end() && details->second.long_start().has_value()) {
       const uint64_t long_start = *details->second.long_start();
-      // A recorder that keeps the start's own bits does not say when the span ended.
-      if (start48 == (long_start & format::kMask48)) raw.end = ticks;
       raw.start = std::min(long_start, raw.end);
     }
   }

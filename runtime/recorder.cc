@@ -241,7 +241,9 @@ void Recorder::KeepSlow(Frame* frame, uint64_t end, uint16_t flags) {
     if (duration > kLongest) {
       WriteExtension(format::ExtensionType::kLongStart, sequence,
                      {reinterpret_cast<const char*>(&frame->start), sizeof(frame->start)});
+      // The record's start and duration still add up to its end.
       duration = format::kMaxDuration;
+      frame->start = end - duration;
     }
     if (HasFlag(frame, decision::kManual)) flags |= format::kSpanManual;
     if (write_ < write_fast_end_ || (NextChunk() && write_ < write_fast_end_)) {
@@ -374,7 +376,8 @@ void Recorder::WriteStack(uint64_t sequence, uint64_t frame_address) {
 // ---- Manual spans ------------------------------------------------------------------------------
 
 uint64_t Recorder::BeginManual(std::string_view name, uint64_t frame_address) {
-  PruneDeadFrames(0, frame_address);
+  // Only what lies strictly below: the function that this is inlined into has the same address.
+  PruneDeadFrames(0, frame_address - 1);
   if (hidden_subtree_ != nullptr) return 0;
   if (overflow_ > 0 || (top_ >= segment_->limit() && !MoreStack())) {
     shared_->ring.Count(format::Counter::kDroppedNoMemory);
@@ -548,46 +551,65 @@ void Recorder::AfterFork(const IdSecret& old_secret, uint64_t tid) {
   depth_ = 0;
 }
 
+// Visits the open spans' frames, outermost first, until `visit` returns false. The thread may change
+// all that is read here, also while it is read.
+template <typename Visit>
+void Recorder::VisitOpenSpans(Visit visit) const {
+  for (StackSegment* segment = first_segment_; segment != nullptr; segment = segment->next()) {
+    const Frame* top = __atomic_load_n(&top_, __ATOMIC_ACQUIRE);
+    if (top == nullptr) return;  // not ready yet
+    const bool last = top >= segment->first() && top <= segment->limit() + 1;
+    const Frame* end = last ? top : segment->limit();
+    for (const Frame* frame = segment->first(); frame < end; ++frame) {
+      Frame copy;
+      memcpy(&copy, frame, sizeof(copy));
+      if (copy.is_span() && !visit(copy)) return;
+    }
+    if (last) return;
+  }
+}
+
 size_t Recorder::CopyOpenFrames(std::string* frames, size_t limit, uint64_t trace_id[2]) const {
-  // Reads memory that its thread is changing. A frame counts when it was below the top before and
-  // after, with the same contents: the top is moved only after a frame is complete, so a frame that
-  // was being filled during both looks lay at or above the top in between.
-  trace_id[0] = trace_id[1] = 0;
+  // Looks twice. What is the same both times was open in between, all of it at once: no start is
+  // given twice, and the top moves only after a frame is complete.
   const size_t before = frames->size();
   size_t count = 0;
-  for (StackSegment* segment = first_segment_; segment != nullptr && count < limit;
-       segment = segment->next()) {
-    Frame* top = __atomic_load_n(&top_, __ATOMIC_ACQUIRE);
-    if (top == nullptr) break;  // not ready yet
-    const bool last = top >= segment->first() && top <= segment->limit() + 1;
-    Frame* end = last ? top : segment->limit();
-    for (Frame* frame = segment->first(); frame < end && count < limit; ++frame) {
-      Frame first;
-      Frame second;
-      memcpy(&first, frame, sizeof(first));
-      __atomic_thread_fence(__ATOMIC_ACQUIRE);
-      Frame* top_between = __atomic_load_n(&top_, __ATOMIC_ACQUIRE);
-      memcpy(&second, frame, sizeof(second));
-      const bool in_top_segment =
-          top_between >= segment->first() && top_between <= segment->limit() + 1;
-      const bool below = !in_top_segment || frame < top_between;
-      if (!below || memcmp(&first, &second, sizeof(first)) != 0) break;
-      if (!first.is_span()) continue;
-      const uint16_t flags = HasFlag(&first, decision::kManual) ? format::kSpanManual : 0;
-      const format::OpenFrame open = {
-          format::HeadWord(format::RecordKind::kSpanWithCaller, flags, first.function), first.start,
-          first.sequence, first.call_site};
-      if (count == 0 && first.sequence != 0) {
-        TraceIdOf(shared_->secret, first.sequence, trace_id);
-        if (remote_.span_id != 0) memcpy(trace_id, remote_.trace_id, sizeof(remote_.trace_id));
-      }
-      frames->append(reinterpret_cast<const char*>(&open), sizeof(open));
-      ++count;
+  const auto open_frame = [](const Frame& frame) {
+    const uint16_t flags = HasFlag(&frame, decision::kManual) ? format::kSpanManual : 0;
+    return format::OpenFrame{
+        format::HeadWord(format::RecordKind::kSpanWithCaller, flags, frame.function), frame.start,
+        frame.sequence, frame.call_site};
+  };
+  VisitOpenSpans([&](const Frame& frame) {
+    if (count == limit) return false;
+    const format::OpenFrame open = open_frame(frame);
+    frames->append(reinterpret_cast<const char*>(&open), sizeof(open));
+    ++count;
+    return true;
+  });
+  __atomic_thread_fence(__ATOMIC_ACQUIRE);
+  size_t unchanged = 0;
+  uint64_t root_sequence = 0;
+  VisitOpenSpans([&](const Frame& frame) {
+    if (unchanged == count) return false;
+    const format::OpenFrame now = open_frame(frame);
+    char* place = frames->data() + before + unchanged * sizeof(now);
+    format::OpenFrame first;
+    memcpy(&first, place, sizeof(first));
+    if (first.head != now.head || first.start != now.start || first.call_site != now.call_site) {
+      return false;
     }
-    if (last) break;
+    memcpy(place, &now, sizeof(now));  // it may have got a sequence
+    if (unchanged++ == 0) root_sequence = now.sequence;
+    return true;
+  });
+  frames->resize(before + unchanged * sizeof(format::OpenFrame));
+  trace_id[0] = trace_id[1] = 0;
+  if (root_sequence != 0) {
+    TraceIdOf(shared_->secret, root_sequence, trace_id);
+    if (remote_.span_id != 0) memcpy(trace_id, remote_.trace_id, sizeof(remote_.trace_id));
   }
-  if (count == 0) frames->resize(before);
-  return count;
+  return unchanged;
 }
 
 }  // namespace autotrace

@@ -144,8 +144,9 @@ class Recorder {
   void AfterFork(const IdSecret& old_secret, uint64_t tid);
 
   // The open spans as format::OpenFrame, outermost first, appended to `frames` as bytes; at most
-  // `limit` of them. Called by the background thread while this thread runs: frames that change
-  // during the copy are left out. Returns how many; `trace_id` is the current trace's or zero.
+  // `limit` of them. Called by the background thread while this thread runs: all that are copied
+  // were open at one moment; those above one that changed meanwhile are left out. Returns how many;
+  // `trace_id` is the outermost one's or zero.
   size_t CopyOpenFrames(std::string* frames, size_t limit, uint64_t trace_id[2]) const;
 
   uint32_t thread_index() const { return thread_index_; }
@@ -193,6 +194,8 @@ class Recorder {
   bool MoreStack();
   void ReturnToPreviousSegment();
 
+  template <typename Visit>
+  void VisitOpenSpans(Visit visit) const;
   Frame* Below(Frame* frame) const;
   Frame* RootFrame() const;
   // The frame that is the parent of spans directly above `frame`'s position; null at a root.

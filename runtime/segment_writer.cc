@@ -89,7 +89,7 @@ bool SegmentWriter::WriteBeginning() {
   header.header_size = sizeof(header);
   header.process_key = options_.process_key;
   header.index = segments_.back().index;
-  return Write({reinterpret_cast<const char*>(&header), sizeof(header)}, preamble_, {});
+  return Write({reinterpret_cast<const char*>(&header), sizeof(header)}, preamble_, clock_);
 }
 
 bool SegmentWriter::IsStillOurs() const {
@@ -166,6 +166,10 @@ bool SegmentWriter::Block(format::BlockKind kind, std::string_view head, std::st
     std::string payload(head);
     payload.append(body);
     AppendBlock(&preamble_, kind, payload);
+  }
+  if (kind == format::BlockKind::kClock) {
+    clock_.clear();
+    AppendBlock(&clock_, kind, head);
   }
   const bool is_open = file_ >= 0 && IsStillOurs();
   if (!is_open && !Reopen()) return false;

@@ -2,8 +2,9 @@
 //
 // A segment starts with the process, module and function blocks known so far. When the run is
 // larger than its limit, this process's oldest segments go and their spans are counted. Writes are
-// write(2), never a mapping, so a full disk is an error code and not a signal, on any thread. The descriptor is checked before use: programs close descriptors that
-// they do not know (closefrom). Background thread only, after the constructor.
+// write(2), never a mapping, so a full disk is an error code and not a signal, on any thread. The
+// descriptor is checked before use: programs close descriptors that they do not know (closefrom).
+// Background thread only, after the constructor.
 #ifndef AUTOTRACE_RUNTIME_SEGMENT_WRITER_H_
 #define AUTOTRACE_RUNTIME_SEGMENT_WRITER_H_
 
@@ -64,6 +65,7 @@ class SegmentWriter final : public BlockSink {
   Options options_;
   std::string stem_;
   std::string preamble_;  // blocks that every segment starts with
+  std::string clock_;     // the latest kClock block, with which it ends
   std::deque<Segment> segments_;
   uint64_t own_bytes_ = 0;
   uint64_t removed_spans_ = 0;

@@ -130,7 +130,7 @@ bool Session::Begin() {
   if (config_.root_stacktrace && InitializeStackCapture()) shared_.capture_stack = &CaptureStack;
 
   OpenSinks();
-  if (segments_ == nullptr && live_ == nullptr) return false;
+  if (segments_ == nullptr && !config_.live_export()) return false;
   if (pthread_key_create(&thread_key_, &ThreadEnds) != 0) return false;
   pthread_atfork(
       [] {
@@ -214,6 +214,7 @@ std::string Session::ProcessPayload() const {
   if (config_.process_args) {
     AppendProcessText(&payload, ProcessKey::kExecutableArgs, CommandLine());
   }
+  AppendProcessNumber(&payload, ProcessKey::kProcessKey, process_key_);
   if (parent_process_key_ != 0) {
     AppendProcessNumber(&payload, ProcessKey::kParentProcessKey, parent_process_key_);
   }

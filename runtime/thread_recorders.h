@@ -24,8 +24,8 @@ struct ThreadRecorders {
   uint64_t tid = 0;
   uint32_t generation = 0;            // counts the threads that used it
   uint32_t announced_generation = 0;  // background thread: the last one it passed on
-  char name[kNameSize] = {};        // at its first call
-  char final_name[kNameSize] = {};  // at its end; programs name their threads late
+  char name[kNameSize] = {};          // at its first call
+  char final_name[kNameSize] = {};    // at its end; programs name their threads late
 
   Recorder* outermost() { return &levels[0]; }
 };

@@ -178,6 +178,7 @@ enum class ProcessKey : uint32_t {
   kOsType = 13,            // text, "linux"
   kOsDescription = 14,     // text
   kExecutableArgs = 15,    // text, NUL separated; only when asked for
+  kProcessKey = 17,        // uint64, as in SegmentHeader: for streams that have no such header
   kParentProcessKey = 16,  // uint64: forked from this process of the same run
 };
 

@@ -43,6 +43,7 @@ inline CommandResult RunCommand(const TemporaryFolder& folder,
     }
     for (const auto& [name, value] : environment) setenv(name.c_str(), value.c_str(), 1);
     std::vector<char*> pointers;
+    pointers.reserve(arguments.size() + 1);
     for (const std::string& argument : arguments) {
       pointers.push_back(const_cast<char*>(argument.c_str()));
     }
@@ -73,7 +74,7 @@ inline std::string Compile(const TemporaryFolder& folder, const std::string& nam
                            const std::string& source, const std::string& flags = "",
                            const std::string& compiler = AUTOTRACE_TEST_GXX) {
   const std::string file = folder.Write(name + ".cc", source);
-  const std::string binary = folder / name;
+  std::string binary = folder / name;
   const CommandResult compiled =
       RunCommand(folder, {"sh", "-c", compiler + " '" + file + "' -o '" + binary + "' " + flags});
   INFO(compiled.errors);

@@ -33,7 +33,7 @@ TEST_CASE("only the angle-bracket search list counts") {
 
 TEST_CASE("only the compiler's and its standard library's folders are excluded") {
   const TemporaryFolder folder;
-  const std::string root = folder.path();
+  const std::string& root = folder.path();
   for (const char* name : {"/include/c++/12/backward", "/include/x86/c++/12", "/lib/gcc/12/include",
                            "/include/gcc-tools"}) {
     std::filesystem::create_directories(root + name);
@@ -52,7 +52,7 @@ TEST_CASE("only the compiler's and its standard library's folders are excluded")
 
 TEST_CASE("both spellings of a linked folder are excluded") {
   const TemporaryFolder folder;
-  const std::string root = folder.path();
+  const std::string& root = folder.path();
   std::filesystem::create_directories(root + "/real/c++/12");
   std::filesystem::create_symlink(root + "/real", root + "/link");
   CHECK(StandardLibraryFolders({root + "/link/c++/12"}) ==

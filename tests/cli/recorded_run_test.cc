@@ -55,7 +55,8 @@ TEST_CASE("a recorded program's tree is folded and marked, and fits") {
   CHECK(tree.exit_status == 0);
   CHECK(Contains(tree.output, "app::Run  pipeline nightly\n"));
   CHECK(Contains(tree.output, "app::Step ×1000  total "));
-  CHECK(Contains(tree.output, "└─ Enrichment  manual  languages=7910\n"));
+  // Below Load, which is below Run.
+  CHECK(Contains(tree.output, "s     └─ Enrichment  manual  languages=7910\n"));
   CHECK(Contains(tree.output, "1,004 spans in 1 trace"));
   CHECK_FALSE(Contains(tree.output, "\033"));
   for (const std::string_view line : Split(tree.output, "\n")) CHECK(DisplayWidth(line) <= 100);
@@ -141,26 +142,44 @@ TEST_CASE("runs are listed and cleaned") {
   CHECK(RunAutotracer(folder, {"list", "--dir", data}).exit_status == 1);
 }
 
-TEST_CASE("damage gives what is left and status 3") {
-  const TemporaryFolder folder;
-  Record(folder);
+// Flips bits of each segment, `from_end` bytes before its end.
+void Damage(const TemporaryFolder& folder, size_t from_end) {
   size_t damaged = 0;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder / "data")) {
     if (entry.path().extension() != ".seg") continue;
-    const std::string bytes = ReadFile(entry.path());
-    // In the middle of the records, of which there are 40 KB.
-    std::string broken = bytes;
-    broken[broken.size() / 2] ^= 0x55;
-    std::ofstream(entry.path(), std::ios::binary) << broken;
+    std::string bytes = ReadFile(entry.path());
+    REQUIRE(bytes.size() > from_end);
+    bytes[bytes.size() - from_end] ^= 0x55;
+    std::ofstream(entry.path(), std::ios::binary) << bytes;
     ++damaged;
   }
   REQUIRE(damaged > 0);
-  for (const char* command : {"tree", "report"}) {
-    CAPTURE(command);
-    const CommandResult result = RunAutotracer(folder, {command, "--dir", folder / "data"});
-    CHECK((result.exit_status == 3 || result.exit_status == 1));
+}
+
+TEST_CASE("damage gives what is left and status 3") {
+  const TemporaryFolder folder;
+  Record(folder);
+  Damage(folder, 10);  // in the last block, which says that the process ended
+  const std::vector<std::vector<std::string>> commands = {
+      {"tree"}, {"report"}, {"export", "--to", "otlp-json"}};
+  for (auto arguments : commands) {
+    CAPTURE(arguments);
+    arguments.insert(arguments.end(), {"--dir", folder / "data"});
+    const CommandResult result = RunAutotracer(folder, arguments);
+    CHECK(result.exit_status == 3);
+    CHECK(Contains(result.output, "app::Load"));
     CHECK(Contains(result.errors, "autotracer: warning: "));
   }
+}
+
+TEST_CASE("a run whose spans are all damaged has nothing to show") {
+  const TemporaryFolder folder;
+  Record(folder);
+  Damage(folder, 20'000);  // in the middle of the records
+  const CommandResult tree = RunAutotracer(folder, {"tree", "--dir", folder / "data"});
+  CHECK(tree.exit_status == 1);
+  CHECK(tree.output.empty());
+  CHECK(Contains(tree.errors, "damaged"));
 }
 
 TEST_CASE("a program that was killed can be read, and recovered") {

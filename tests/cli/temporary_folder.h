@@ -38,7 +38,7 @@ class TemporaryFolder {
 
   // Returns the file's path.
   std::string Write(std::string_view name, std::string_view content) const {
-    const std::string path = *this / name;
+    std::string path = *this / name;
     std::ofstream(path, std::ios::binary) << content;
     return path;
   }

@@ -211,7 +211,10 @@ def a_function_is_recorded_from_its_first_slow_call_on(test, build):
         min_duration: 20ms
         min_duration_mode: function
     """)
-    run.expect_tree("app::varies x3")
+    run.expect_tree("""
+        Manual
+        app::varies x3
+    """)
 
 
 @case(BOTH_COMPILERS)

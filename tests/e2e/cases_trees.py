@@ -1,6 +1,8 @@
 """What a program's calls become, with every compiler at every optimisation level."""
 
-from harness import ALL_BUILDS, BOTH_COMPILERS, Build, case, expect_text
+import os
+
+from harness import ALL_BUILDS, BOTH_COMPILERS, Build, Skip, case, expect_text
 
 
 @case(ALL_BUILDS)
@@ -209,6 +211,21 @@ def a_c_program_is_traced(test, build):
             By hand  {rows=7910}
               step
     """)
+
+
+@case([Build("clang", "-O2")])
+def a_program_on_clangs_cxx_library_is_traced(test, build):
+    libcxx = test.paths.libcxx
+    if not os.path.isdir(libcxx):
+        raise Skip("libc++ is missing (scripts/setup --tests)")
+    program = test.program(
+        build, "threads.cc", flags=["-nostdinc++", "-isystem", libcxx + "/include/c++/v1"],
+        link=["-nostdlib++", f"-L{libcxx}/lib", f"-Wl,-rpath,{libcxx}/lib", "-lc++", "-lc++abi"])
+    run = test.run(program, 2, modules="app::work,app::part")
+    run.expect_tree("""
+        app::work x2
+          app::part x2
+    """, sort_roots=True)
 
 
 @case(BOTH_COMPILERS)

@@ -88,6 +88,7 @@ class Paths:
     cache: str
     compilers: dict  # {"gcc": [C compiler, C++ compiler], "clang": [...]}
     python: str  # an interpreter with the packages of tests/requirements.txt
+    libcxx: str  # Clang's C++ library: below it, include/c++/v1 and lib
 
     @staticmethod
     def load(path):

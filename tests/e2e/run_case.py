@@ -27,6 +27,14 @@ def load_cases():
         importlib.import_module(file.stem)
 
 
+def select(wanted):
+    """The cases that are named so, or else whose names hold the text."""
+    exact = {text for text in wanted if text in harness.CASES}
+    parts = set(wanted) - exact
+    return [name for name in harness.CASES
+            if name in exact or any(part in name for part in parts)]
+
+
 def main():
     parser = argparse.ArgumentParser(description="Runs end-to-end cases.")
     parser.add_argument("names", nargs="*", metavar="NAME")
@@ -40,9 +48,7 @@ def main():
         return 0
     if options.paths is None:
         parser.error("--paths is needed to run cases")
-    wanted = options.names or [""]
-    names = [name for name in harness.CASES if any(part == name for part in wanted)]
-    names = names or [name for name in harness.CASES if any(part in name for part in wanted)]
+    names = select(options.names or [""])
     if not names:
         parser.error(f"no case is named like {options.names}")
 

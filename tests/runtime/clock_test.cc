@@ -22,9 +22,8 @@ class ClockScope {
 
 TEST_CASE("ticks and nanoseconds convert into each other") {
   const ClockScope scope;
-  g_clock.ticks_per_second =
-      GENERATE(uint64_t{1'000'000'000}, uint64_t{2'999'999'987}, uint64_t{19'200'000},
-               uint64_t{5'700'000'001});
+  g_clock.ticks_per_second = GENERATE(uint64_t{1'000'000'000}, uint64_t{2'999'999'987},
+                                      uint64_t{19'200'000}, uint64_t{5'700'000'001});
   const uint64_t tick_nanos = kSecond / g_clock.ticks_per_second + 1;
   for (const uint64_t nanos : {uint64_t{0}, uint64_t{1}, uint64_t{999}, uint64_t{1'000'000},
                                uint64_t{123'456'789'012}, 365 * 86'400 * kSecond}) {

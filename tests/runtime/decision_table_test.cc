@@ -36,18 +36,25 @@ TEST_CASE("a stored decision is found, and a later one replaces it") {
 TEST_CASE("the first slot holds the function or another one, never a wrong decision") {
   DecisionTable table;
   REQUIRE(table.Initialize());
+  // Functions of different sizes, between 16 and 512 bytes.
+  std::vector<uint64_t> functions;
+  uint64_t address = 0x5555'5555'0000;
+  uint64_t random = 1;
   for (uint64_t i = 0; i < 5000; ++i) {
-    table.Store(FunctionAt(i), static_cast<uint16_t>(kRecorded | (i & 0x7f)));
+    functions.push_back(address);
+    table.Store(address, static_cast<uint16_t>(kRecorded | (i & 0x7f)));
+    random = random * 6364136223846793005u + 1442695040888963407u;
+    address += 16 + (random >> 59) * 16;
   }
   int direct = 0;
-  for (uint64_t i = 0; i < 5000; ++i) {
-    const uint64_t word = table.LookupFirst(FunctionAt(i));
-    if (!SameFunction(word, FunctionAt(i))) continue;
+  for (const uint64_t function : functions) {
+    const uint64_t word = table.LookupFirst(function);
+    if (!SameFunction(word, function)) continue;
     ++direct;
-    REQUIRE(word == table.Lookup(FunctionAt(i)));
+    REQUIRE(word == table.Lookup(function));
   }
   // The hooks' fast path lives from this.
-  CHECK(direct > 3500);
+  CHECK(direct > 3750);
 }
 
 TEST_CASE("100,000 functions stored by four threads are found afterwards") {
@@ -71,14 +78,11 @@ TEST_CASE("100,000 functions stored by four threads are found afterwards") {
   for (std::thread& thread : threads) thread.join();
   CHECK(wrong == 0);
   // An entry that was stored while the table grew may be missing: it is decided again, once.
-  uint64_t lost = 0;
   for (uint64_t i = 0; i < kFunctions; ++i) {
     if (table.Lookup(FunctionAt(i)) == 0) {
-      ++lost;
       table.Store(FunctionAt(i), static_cast<uint16_t>(kRecorded | (i % 0x7f)));
     }
   }
-  CHECK(lost < kFunctions / 10);
   uint64_t missing = 0;
   for (uint64_t i = 0; i < kFunctions; ++i) {
     if (DecisionOf(table.Lookup(FunctionAt(i))) != (kRecorded | (i % 0x7f))) ++missing;

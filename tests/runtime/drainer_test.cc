@@ -12,6 +12,7 @@
 #include "exporter/block_parser.h"
 #include "fake_program.h"
 #include "runtime/clock.h"
+#include "runtime/process_facts.h"
 #include "runtime/segment_writer.h"
 #include "segment_files.h"
 #include "temporary_folder.h"
@@ -195,7 +196,8 @@ TEST_CASE("spans that a sink does not take are counted") {
   thread.Call('a');
   pipeline.drainer().Pass();
   CHECK(pipeline.program().Counted(Counter::kDroppedDisk) == 7);
-  CHECK(SpansIn(sink.blocks).spans().size() == 1);
+  CHECK(sink.Count(BlockKind::kRecords) == 1);
+  CHECK(sink.span_count == 1);
 }
 
 // ---- What records refer to ----
@@ -209,6 +211,7 @@ Decider* g_decider = nullptr;
 
 TEST_CASE("functions and modules stand in front of the records that refer to them") {
   Pipeline pipeline;
+  pipeline.modules().AddLoaded(ExecutablePath());
   g_decider = &pipeline.decider();
   pipeline.program().shared().decide = [](uint64_t function) {
     return g_decider->Decide(function);

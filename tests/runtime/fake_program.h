@@ -96,7 +96,12 @@ class FakeThread {
     LeaveFunction(FunctionOf(name));
     stack_pointer_ += kFrameBytes;
   }
-  // Without moving the stack pointer: an inlined function, or one on another stack.
+  // Inlined into the innermost call, which was called from `call_site`: compilers give the hook the
+  // frame and the return address of the function around it.
+  void EnterInlined(char name, uint64_t call_site) {
+    EnterFunction(FunctionOf(name), call_site, stack_pointer_);
+  }
+  // Without moving the stack pointer: on another stack, or where another call was before.
   void EnterAt(char name, uint64_t frame_address) {
     EnterFunction(FunctionOf(name), CallSiteOf(name), frame_address);
   }

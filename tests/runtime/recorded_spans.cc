@@ -31,8 +31,7 @@ RecordedSpan SpanAt(std::string_view records, size_t at, bool with_caller) {
   span.start = words[0] >> 16;
   span.sequence = words[1] >> 16;
   span.parent = words[2] >> 16;
-  span.duration =
-      (words[0] & 0xffff) | (words[1] & 0xffff) << 16 | (words[2] & 0xffff) << 32;
+  span.duration = (words[0] & 0xffff) | (words[1] & 0xffff) << 16 | (words[2] & 0xffff) << 32;
   if (with_caller) {
     const uint64_t caller = WordAt(records, at + 32);
     REQUIRE((caller & 0xffff) == 0);
@@ -145,11 +144,10 @@ std::string RecordedSpans::Tree(const RecordedSpan& span) const {
     if (child.parent == span.sequence) children.push_back(&child);
   }
   if (children.empty()) return text;
-  std::sort(children.begin(), children.end(),
-            [](const RecordedSpan* left, const RecordedSpan* right) {
-              return std::tie(left->start, left->sequence) <
-                     std::tie(right->start, right->sequence);
-            });
+  std::sort(
+      children.begin(), children.end(), [](const RecordedSpan* left, const RecordedSpan* right) {
+        return std::tie(left->start, left->sequence) < std::tie(right->start, right->sequence);
+      });
   text += '(';
   for (const RecordedSpan* child : children) {
     if (text.back() != '(') text += ' ';
@@ -179,8 +177,7 @@ std::string RecordedSpans::AttributeOf(uint64_t sequence, std::string_view key) 
   std::string value;
   bool continues = false;
   for (const RecordedExtension& extension : extensions_) {
-    if (extension.sequence != sequence ||
-        extension.type != format::ExtensionType::kAttribute) {
+    if (extension.sequence != sequence || extension.type != format::ExtensionType::kAttribute) {
       continue;
     }
     format::AttributeHeader header;
@@ -210,9 +207,8 @@ RecordedSpans ReadRing(Ring* ring) {
   });
   RecordedSpans recorded;
   for (const Ring::Chunk* chunk : chunks) {
-    recorded.AddChunk(
-        chunk->header.thread_index,
-        {reinterpret_cast<const char*>(chunk->data), ring->chunk_data_bytes()});
+    recorded.AddChunk(chunk->header.thread_index,
+                      {reinterpret_cast<const char*>(chunk->data), ring->chunk_data_bytes()});
   }
   return recorded;
 }

@@ -119,9 +119,8 @@ TEST_CASE("a manual span in a hidden subtree is hidden with it") {
   program.Decide('h', decision::kKnown | decision::kHideSubtree);
   FakeThread thread(&program);
   thread.Call('a', [&] {
-    thread.Call('h', [&] {
-      CHECK(thread.recorder().BeginManual("hidden", thread.stack_pointer()) == 0);
-    });
+    thread.Call(
+        'h', [&] { CHECK(thread.recorder().BeginManual("hidden", thread.stack_pointer()) == 0); });
   });
   CHECK(program.Trees() == "a");
 }

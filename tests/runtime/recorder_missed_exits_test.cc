@@ -52,24 +52,51 @@ TEST_CASE("an entry above dead frames ends them") {
   CHECK(program.Trees() == "a(b!(c!) d(e))");
 }
 
-TEST_CASE("an entry at the same address ends nothing, because inlined functions share a frame") {
+TEST_CASE("functions inlined into one another share a frame and end each other by their exits") {
   FakeProgram program(EitherClock());
   FakeThread thread(&program);
   thread.Enter('a');
-  thread.EnterAt('b', thread.stack_pointer());
-  thread.EnterAt('c', thread.stack_pointer());
+  thread.EnterInlined('b', CallSiteOf('a'));
+  thread.EnterInlined('c', CallSiteOf('a'));
   thread.LeaveFrame('c');
   thread.LeaveFrame('b');
+  thread.EnterInlined('d', CallSiteOf('a'));
+  thread.LeaveFrame('d');
   thread.Leave('a');
-  CHECK(program.Trees() == "a(b(c))");
+  CHECK(program.Trees() == "a(b(c) d)");
+}
+
+TEST_CASE("an entry at a dead frame's address, called from elsewhere, ends it") {
+  FakeProgram program(EitherClock());
+  FakeThread thread(&program);
+  thread.Call('a', [&] {
+    thread.Enter('b');
+    thread.EnterInlined('c', CallSiteOf('b'));
+    thread.Vanish();
+    thread.Call('d', [&] { thread.Call('e'); });
+  });
+  CHECK(program.Trees() == "a(b!(c!) d(e))");
+}
+
+TEST_CASE("calls after a manual span have its frame's address and do not end it") {
+  FakeProgram program(EitherClock());
+  FakeThread thread(&program);
+  thread.Call('a', [&] {
+    const uint64_t span = thread.recorder().BeginManual("span", thread.stack_pointer());
+    thread.EnterInlined('b', CallSiteOf('a'));
+    thread.LeaveFrame('b');
+    thread.Call('c');
+    thread.recorder().EndManual(span);
+  });
+  CHECK(program.Trees() == "a(#[span](b c))");
 }
 
 TEST_CASE("an entry on another stack ends nothing") {
   FakeProgram program(EitherClock());
   FakeThread thread(&program);
-  const uint64_t other_stack = GENERATE(0x7f00'0000'0000u,                     // below, mapped
-                                        0x5555'8000'0000u,                     // below, in the heap
-                                        FakeThread::kStackEnd + 0x10'0000u);   // above
+  const uint64_t other_stack = GENERATE(0x7f00'0000'0000u,                    // below, mapped
+                                        0x5555'8000'0000u,                    // below, in the heap
+                                        FakeThread::kStackEnd + 0x10'0000u);  // above
   thread.Enter('a');
   const uint64_t main_stack = thread.stack_pointer();
   thread.set_stack_pointer(other_stack);

@@ -83,17 +83,18 @@ TEST_CASE("the frames of a forked child's parent are not among the child's open 
   CHECK(format::AddressOf(frames[0].head) == FunctionOf('b'));
 }
 
-// While a thread calls and returns, every copied frame must be one that really was there. A frame's
-// function tells its depth and which of many calls at this depth it is; its call site tells the
-// same in other words; each level starts after the one it is in.
-TEST_CASE("a copy taken while the thread runs holds only frames that existed") {
+// While a thread calls and returns, every copied frame must be one that really was there, inside
+// the one before it. Calls have numbers: a frame's call site holds its own and its caller's, its
+// function tells its depth and the lowest bits of its number.
+TEST_CASE("a copy taken while the thread runs holds only frames that were open together") {
   constexpr uint64_t kBase = 0x2000'0000'0000;
-  constexpr int kVariants = 8;
-  constexpr int kDeepest = 300;  // over three segments
-  constexpr auto function_at = [](uint64_t depth, uint64_t variant) {
-    return kBase + (depth * kVariants + variant) * 16;
+  constexpr uint64_t kVariants = 8;
+  constexpr uint64_t kNumbers = uint64_t{1} << 24;
+  constexpr size_t kDeepest = 300;  // over three segments
+  struct OpenCall {
+    uint64_t function;
+    uint64_t number;
   };
-  constexpr auto call_site_of = [](uint64_t function) { return function ^ 0x00ff'ff00'0000; };
 
   FakeProgram program;
   FakeThread thread(&program, 4096);
@@ -102,47 +103,52 @@ TEST_CASE("a copy taken while the thread runs holds only frames that existed") {
   std::atomic<uint64_t> calls{0};
   std::thread runner([&] {
     uint64_t random = 88172645463325252u;
-    std::vector<uint64_t> open;
-    uint64_t depth_wanted = 5;
+    uint64_t last_number = 0;
+    std::vector<OpenCall> open;
+    size_t depth_wanted = 5;
     while (!stop.load(std::memory_order_relaxed)) {
       random ^= random << 13;
       random ^= random >> 7;
       random ^= random << 17;
-      if ((random & 0x3ff) == 0) depth_wanted = random >> 32 & 1 ? kDeepest : 5;
+      if ((random & 0x3ff) == 0) depth_wanted = (random >> 32 & 1) != 0 ? kDeepest : 5;
       if (open.size() < depth_wanted && (random & 0xc000) != 0) {
-        const uint64_t function = function_at(open.size(), random >> 20 & (kVariants - 1));
-        thread.EnterFunction(function, call_site_of(function),
+        const uint64_t number = ++last_number % kNumbers;
+        const uint64_t caller = open.empty() ? 0 : open.back().number;
+        const uint64_t function = kBase + (open.size() * kVariants + number % kVariants) * 16;
+        thread.EnterFunction(function, caller * kNumbers + number,
                              FakeThread::kStackEnd - 4096 - open.size() * 16);
-        open.push_back(function);
+        open.push_back({function, number});
       } else if (!open.empty()) {
-        thread.LeaveFunction(open.back());
+        thread.LeaveFunction(open.back().function);
         open.pop_back();
       }
       calls.fetch_add(1, std::memory_order_relaxed);
     }
-    while (!open.empty()) {
-      thread.LeaveFunction(open.back());
-      open.pop_back();
-    }
+    for (; !open.empty(); open.pop_back()) thread.LeaveFunction(open.back().function);
   });
 
   uint64_t wrong = 0;
   uint64_t frames_seen = 0;
   size_t deepest_seen = 0;
-  for (uint64_t copies = 0; copies < 20'000 || calls.load() < 200'000; ++copies) {
+  const auto seen_enough = [&](uint64_t copies) {
+    return copies > 20'000 && calls.load() > 200'000 && (deepest_seen > 100 || copies > 20'000'000);
+  };
+  for (uint64_t copies = 0; !seen_enough(copies); ++copies) {
     uint64_t trace_id[2];
     const std::vector<format::OpenFrame> frames = Copy(thread.recorder(), 512, trace_id);
     const uint64_t now = Now();
     deepest_seen = std::max(deepest_seen, frames.size());
+    uint64_t caller = 0;
     for (size_t i = 0; i < frames.size(); ++i) {
       ++frames_seen;
-      const uint64_t function = format::AddressOf(frames[i].head);
-      const uint64_t index = (function - kBase) / 16;
-      if (index / kVariants != i || frames[i].call_site != call_site_of(function) ||
-          frames[i].start > now || frames[i].start == 0 || frames[i].sequence != 0 ||
-          (i > 0 && frames[i].start < frames[i - 1].start)) {
+      const uint64_t index = (format::AddressOf(frames[i].head) - kBase) / 16;
+      const uint64_t number = frames[i].call_site % kNumbers;
+      if (index / kVariants != i || index % kVariants != number % kVariants ||
+          frames[i].call_site / kNumbers != caller || frames[i].start > now ||
+          frames[i].sequence != 0 || (i > 0 && frames[i].start < frames[i - 1].start)) {
         ++wrong;
       }
+      caller = number;
     }
   }
   stop = true;

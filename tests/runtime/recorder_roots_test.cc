@@ -56,7 +56,8 @@ TEST_CASE("recursion of a root stays in its trace") {
   program.Decide('r', kRoot);
   FakeThread thread(&program);
   thread.Call('a', [&] {
-    thread.Call('r', [&] { thread.Call('b', [&] { thread.Call('r', [&] { thread.Call('r'); }); }); });
+    thread.Call('r',
+                [&] { thread.Call('b', [&] { thread.Call('r', [&] { thread.Call('r'); }); }); });
     thread.Call('c');
   });
   CHECK(program.Trees() == "a(c) | r(b(r(r)))");

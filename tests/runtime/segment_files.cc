@@ -60,10 +60,9 @@ std::vector<StoredBlock> AllBlocks(const std::vector<StoredSegment>& segments) {
   std::set<std::pair<format::BlockKind, std::string>> seen;
   for (const StoredSegment& segment : segments) {
     for (const StoredBlock& block : segment.blocks) {
-      const bool may_repeat = block.kind == format::BlockKind::kProcess ||
-                              block.kind == format::BlockKind::kModule ||
-                              block.kind == format::BlockKind::kFunctions ||
-                              block.kind == format::BlockKind::kThread;
+      const bool may_repeat =
+          block.kind == format::BlockKind::kProcess || block.kind == format::BlockKind::kModule ||
+          block.kind == format::BlockKind::kFunctions || block.kind == format::BlockKind::kThread;
       if (may_repeat && !seen.emplace(block.kind, block.payload).second) continue;
       blocks.push_back(block);
     }

@@ -90,8 +90,7 @@ TEST_CASE("a segment is a header and the blocks as they were given") {
   struct stat status;
   REQUIRE(stat((writer.stem() + ".000000.seg").c_str(), &status) == 0);
   CHECK((status.st_mode & 0777) == 0600);
-  CHECK(writer.stem() ==
-        folder.path() + "/" + std::to_string(getpid()) + "-abcdef0123456789");
+  CHECK(writer.stem() == folder.path() + "/" + std::to_string(getpid()) + "-abcdef0123456789");
 }
 
 TEST_CASE("each segment can be read alone") {
@@ -168,8 +167,8 @@ TEST_CASE("the oldest segments go when a run is larger than its limit, and are c
 
 TEST_CASE("other processes' segments count towards the limit and are left alone") {
   const TemporaryFolder folder;
-  const std::string other = folder.Write("1-0000000000000000.000000.seg",
-                                         std::string(6 * kMegabyte, 'x'));
+  const std::string other =
+      folder.Write("1-0000000000000000.000000.seg", std::string(6 * kMegabyte, 'x'));
   SegmentWriter::Options options = In(folder);
   options.max_run_bytes = 8 * kMegabyte;
   SegmentWriter writer(options);

@@ -1,6 +1,7 @@
 /* A C program with the C interface. */
-#include <autotrace/c_api.h>
 #include <stdio.h>
+
+#include <autotrace/c_api.h>
 
 #include "program.h"
 
