@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -61,13 +62,26 @@ bool IsColdPart(std::string_view linker_name) {
   return linker_name.ends_with(".cold") || Contains(linker_name, ".cold.");
 }
 
+// Of the C library's start files (crt1.o, crti.o, crtbegin.o), which are part of every binary and
+// never compiled with hooks.
+bool IsStartFile(std::string_view linker_name) {
+  constexpr std::array<std::string_view, 7> kNames = {"_init",
+                                                      "_fini",
+                                                      "_start",
+                                                      "__do_global_dtors_aux",
+                                                      "frame_dummy",
+                                                      "register_tm_clones",
+                                                      "deregister_tm_clones"};
+  return std::find(kNames.begin(), kNames.end(), linker_name) != kNames.end();
+}
+
 using LinkerNames = std::map<uint64_t, std::string_view>;  // by address
 
 LinkerNames FunctionsOf(const symbolizer::ModuleImage& image) {
   LinkerNames names;
   image.ForEachFunction(
       [](void* context, const symbolizer::Symbol& symbol) {
-        if (symbol.address == 0 || IsColdPart(symbol.name)) return;
+        if (symbol.address == 0 || IsColdPart(symbol.name) || IsStartFile(symbol.name)) return;
         static_cast<LinkerNames*>(context)->emplace(symbol.address, symbol.name);
       },
       &names);

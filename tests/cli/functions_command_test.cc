@@ -50,6 +50,7 @@ TEST_CASE("without patterns the binary's own functions are meant") {
   CHECK(Contains(result.errors, "lib:program"));
   CHECK(Contains(result.output, "\n  app::detail::Log\n"));
   CHECK(Contains(result.output, "\n  main\n"));
+  CHECK_FALSE(Contains(result.output, "_start"));
 }
 
 TEST_CASE("a pattern that matches nothing is named, and nothing selected is status 1") {

@@ -67,7 +67,7 @@ TEST_CASE("repeated siblings fold into one line with the slowest one below") {
         });
 }
 
-TEST_CASE("--all gives every span a line") {
+TEST_CASE("every span gets a line with --all") {
   TreeOptions options;
   options.fold = false;
   const Lines lines = Render(RepeatedCalls(), options);
@@ -186,7 +186,7 @@ TEST_CASE("a limit counts every line and says how many are left out") {
   CHECK(whole.back() == "     1 ns  └─ call19");
 }
 
-TEST_CASE("--depth leaves out what is deeper") {
+TEST_CASE("what is deeper is left out with --depth") {
   SpanBuilder builder;
   builder.Add("a", 0, 0, 100);
   builder.Add("b", 1, 0, 100);

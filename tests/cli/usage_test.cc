@@ -7,7 +7,7 @@
 namespace autotrace::cli {
 namespace {
 
-TEST_CASE("--help teaches and --version tells, both on stdout with status 0") {
+TEST_CASE("help teaches and version tells, both on stdout with status 0") {
   const TemporaryFolder folder;
   const CommandResult help = RunAutotracer(folder, {"--help"});
   CHECK(help.exit_status == 0);

@@ -90,40 +90,6 @@ def a_library_is_a_module_by_its_file_name(test, build):
 
 
 @case(BOTH_COMPILERS)
-def opening_and_closing_libraries_keeps_names_right(test, build):
-    # The second is likely to be loaded where the first was.
-    program = test.program(build, "opens_library.cc", link=["-ldl"])
-    first = library(test, build)
-    second = test.program(build, "second_library.cc", shared=True)
-    run = test.run(program, first, second, first, modules="app,library_entry,lib,second")
-    run.expect_tree("""
-        app::use
-          library_entry
-            lib::serve
-              lib::local
-        app::use
-          library_entry
-            second::other
-        app::use
-          library_entry
-            lib::serve
-              lib::local
-    """)
-
-
-# ---- Kinds of binaries
-
-NESTED_TREE = """
-    app::run
-      app::step
-      app::step
-        app::leaf
-      app::step
-        app::leaf x2
-"""
-
-
-@case(BOTH_COMPILERS)
 def position_dependent_programs_are_traced(test, build):
     program = test.program(build, "nested.cc", flags=["-fno-pie"], link=["-no-pie"])
     assert "EXEC" in output_of(["readelf", "-h", program])

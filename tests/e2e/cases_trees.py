@@ -112,46 +112,6 @@ def recursion_is_recorded_to_any_depth(test, build):
 
 
 @case(ALL_BUILDS)
-def calls_left_by_an_exception_end_there_and_are_errors(test, build):
-    run = test.run(test.program(build, "exceptions.cc"), modules="app")
-    run.expect_tree("""
-        app::run
-          app::outer  ERROR
-            app::middle  ERROR
-              app::inner  ERROR
-          app::recover
-          app::after
-        app::run
-          app::rethrower  ERROR
-            app::middle  ERROR
-              app::inner  ERROR
-            app::recover
-          app::recover
-          app::after
-        app::run
-          app::guarded  ERROR
-            app::middle  ERROR
-              app::inner  ERROR
-            app::Guard::~Guard
-              app::inner  ERROR
-              app::recover
-          app::recover
-          app::after
-    """)
-
-
-@case(ALL_BUILDS)
-def calls_left_by_longjmp_end_when_it_is_noticed(test, build):
-    run = test.run(test.program(build, "longjmp.cc"), modules="app")
-    run.expect_tree("""
-        app::run x2
-          app::descend
-            app::deeper
-          app::resume
-    """)
-
-
-@case(ALL_BUILDS)
 def each_thread_has_traces_of_its_own(test, build):
     run = test.run(test.program(build, "threads.cc"), 4, modules="app::work,app::part")
     forest = run.expect_tree("""

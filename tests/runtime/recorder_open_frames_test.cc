@@ -131,7 +131,8 @@ TEST_CASE("a copy taken while the thread runs holds only frames that were open t
   uint64_t frames_seen = 0;
   size_t deepest_seen = 0;
   const auto seen_enough = [&](uint64_t copies) {
-    return copies > 20'000 && calls.load() > 200'000 && (deepest_seen > 100 || copies > 20'000'000);
+    return copies > 20'000 && calls.load() > 200'000 &&
+           ((deepest_seen > 100 && frames_seen > 10'000) || copies > 20'000'000);
   };
   for (uint64_t copies = 0; !seen_enough(copies); ++copies) {
     uint64_t trace_id[2];
