@@ -167,8 +167,8 @@ std::vector<ConfigKey> FilterKeys() {
       {"min_duration_mode",
        "AUTOTRACE_MIN_DURATION_MODE",
        {},
-       "`span`: each call on its own time; `function`: all calls of a function after its first one "
-       "over the threshold",
+       "`span`: each call on its own time; `function`: all calls of a function from its first one "
+       "over the threshold on",
        [](const YamlValue& value, Config* config, ValueError* error) {
          bool function = false;
          if (!ReadEither(value, "span", "function", &function, error)) return false;

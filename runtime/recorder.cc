@@ -551,8 +551,8 @@ void Recorder::AfterFork(const IdSecret& old_secret, uint64_t tid) {
   depth_ = 0;
 }
 
-// Visits the open spans' frames, outermost first, until `visit` returns false. The thread may change
-// all that is read here, also while it is read.
+// Visits the open spans' frames, outermost first, until `visit` returns false. The thread may
+// change all that is read here, also while it is read.
 template <typename Visit>
 void Recorder::VisitOpenSpans(Visit visit) const {
   for (StackSegment* segment = first_segment_; segment != nullptr; segment = segment->next()) {
