@@ -1,4 +1,6 @@
 // From `autotracer run` to every command that reads what it recorded.
+#include <string.h>
+
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <string>
@@ -6,6 +8,7 @@
 #include "cli/strings.h"
 #include "cli/text_format.h"
 #include "command_runner.h"
+#include "runtime/trace_format.h"
 
 namespace autotrace::cli {
 namespace {
@@ -142,16 +145,22 @@ TEST_CASE("runs are listed and cleaned") {
   CHECK(RunAutotracer(folder, {"list", "--dir", data}).exit_status == 1);
 }
 
-// Flips bits of each segment, `from_end` bytes before its end.
-void Damage(const TemporaryFolder& folder, size_t from_end) {
+// Damages every block of this kind in every segment.
+void Damage(const TemporaryFolder& folder, format::BlockKind kind) {
   size_t damaged = 0;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder / "data")) {
     if (entry.path().extension() != ".seg") continue;
     std::string bytes = ReadFile(entry.path());
-    REQUIRE(bytes.size() > from_end);
-    bytes[bytes.size() - from_end] ^= 0x55;
+    format::BlockHeader header;
+    for (size_t at = sizeof(format::SegmentHeader); at + sizeof(header) < bytes.size();
+         at += sizeof(header) + (header.size + 7) / 8 * 8) {
+      memcpy(&header, bytes.data() + at, sizeof(header));
+      REQUIRE(header.magic == format::kBlockMagic);
+      if (header.kind != static_cast<uint16_t>(kind)) continue;
+      bytes[at + sizeof(header)] ^= 0x55;
+      ++damaged;
+    }
     std::ofstream(entry.path(), std::ios::binary) << bytes;
-    ++damaged;
   }
   REQUIRE(damaged > 0);
 }
@@ -159,7 +168,7 @@ void Damage(const TemporaryFolder& folder, size_t from_end) {
 TEST_CASE("damage gives what is left and status 3") {
   const TemporaryFolder folder;
   Record(folder);
-  Damage(folder, 10);  // in the last block, which says that the process ended
+  Damage(folder, format::BlockKind::kEnd);
   const std::vector<std::vector<std::string>> commands = {
       {"tree"}, {"report"}, {"export", "--to", "otlp-json"}};
   for (auto arguments : commands) {
@@ -175,7 +184,7 @@ TEST_CASE("damage gives what is left and status 3") {
 TEST_CASE("a run whose spans are all damaged has nothing to show") {
   const TemporaryFolder folder;
   Record(folder);
-  Damage(folder, 20'000);  // in the middle of the records
+  Damage(folder, format::BlockKind::kRecords);
   const CommandResult tree = RunAutotracer(folder, {"tree", "--dir", folder / "data"});
   CHECK(tree.exit_status == 1);
   CHECK(tree.output.empty());

@@ -17,7 +17,7 @@ std::vector<format::OpenFrame> Copy(const Recorder& recorder, size_t limit, uint
   std::string bytes;
   const size_t count = recorder.CopyOpenFrames(&bytes, limit, trace_id);
   std::vector<format::OpenFrame> frames(count);
-  if (bytes.size() != count * sizeof(format::OpenFrame)) return {};
+  if (count == 0 || bytes.size() != count * sizeof(format::OpenFrame)) return {};
   memcpy(frames.data(), bytes.data(), bytes.size());
   return frames;
 }
