@@ -52,7 +52,7 @@ class Decider {
 
   void DecideOnOwnStack(uint64_t function, uint16_t* bits);
   bool IsThreadMachinery(uint64_t return_address);
-  uint16_t Bits(const filters::Decision& decision) const;
+  uint16_t Bits(const filters::Decision& decided) const;
   void Log(const DecidedFunction& function);
 
   const filters::FunctionFilter* filter_;

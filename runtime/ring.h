@@ -50,7 +50,7 @@ class Ring {
     chunk->header.state.store(format::ChunkState::kFull, std::memory_order_release);
   }
   // Reader: puts a drained chunk back.
-  void Free(Chunk* chunk);
+  void Free(Chunk* freed);
 
   // Adds a whole block (header, payload, padding) to the metadata area. False when it is full or
   // another thread is adding right now; try again later. Lock-free, async-signal-safe.

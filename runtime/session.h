@@ -94,7 +94,6 @@ class Session {
   std::string executable_;
   uint64_t last_housekeeping_ = 0;
   uint64_t last_clock_ = 0;
-  bool removed_spans_counted_ = false;
   std::atomic<uint32_t> stop_{0};
   std::atomic<uint32_t> flush_requested_{0};
   std::atomic<uint32_t> flush_done_{0};  // a futex

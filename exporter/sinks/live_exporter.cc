@@ -21,7 +21,7 @@ absl::StatusOr<std::unique_ptr<LiveExporter>> LiveExporter::Create(
   return exporter;
 }
 
-LiveExporter::LiveExporter(LiveExporterOptions options,
+LiveExporter::LiveExporter(const LiveExporterOptions& options,
                            std::function<void(const std::string& line)> log)
     : log_(std::move(log)),
       failures_(EndpointForPeople(options.endpoint), log_),
