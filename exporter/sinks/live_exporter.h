@@ -43,7 +43,8 @@ class LiveExporter {
   uint64_t dropped() const { return sender_->dropped().total(); }
 
  private:
-  LiveExporter(const LiveExporterOptions& options, std::function<void(const std::string& line)> log);
+  LiveExporter(const LiveExporterOptions& options,
+               std::function<void(const std::string& line)> log);
   void LogOnce(const absl::Status& status);
 
   const std::function<void(const std::string& line)> log_;
