@@ -89,6 +89,16 @@ def a_library_is_a_module_by_its_file_name(test, build):
         """)
 
 
+NESTED_TREE = """
+    app::run
+      app::step
+      app::step
+        app::leaf
+      app::step
+        app::leaf x2
+"""
+
+
 @case(BOTH_COMPILERS)
 def position_dependent_programs_are_traced(test, build):
     program = test.program(build, "nested.cc", flags=["-fno-pie"], link=["-no-pie"])
