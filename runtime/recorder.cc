@@ -12,15 +12,7 @@ constexpr uint64_t kSequenceBlock = 4096;
 // A frame further than this below an entry is taken for one of another stack (a fiber, a signal
 // stack), about which the entry's address says nothing. The largest usual thread stack.
 constexpr uint64_t kSameStackDistance = uint64_t{8} << 20;
-constexpr size_t kMaxStackDepth = 128;
 constexpr uint16_t kTransparent = decision::kKnown;
-
-bool HasFlag(const Frame* frame, uint16_t flag) {
-  return (DecisionOf(frame->function) & flag) != 0;
-}
-
-// A function word that no exit hook matches, for frames without a function.
-constexpr uint64_t kNoFunction = 0;
 
 }  // namespace
 
@@ -108,7 +100,7 @@ void Recorder::PushFrame(uint64_t word, uint64_t call_site, uint64_t frame_addre
 // called one after the other from different places.
 bool Recorder::IsDead(const Frame* frame, uint64_t call_site, uint64_t frame_address) {
   if (frame_address == frame->frame_address) {
-    return call_site != frame->call_site && !HasFlag(frame, decision::kManual);
+    return call_site != frame->call_site && !frame->has(decision::kManual);
   }
   return frame_address > frame->frame_address &&
          frame_address - frame->frame_address <= kSameStackDistance;
@@ -245,7 +237,7 @@ void Recorder::KeepSlow(Frame* frame, uint64_t end, uint16_t flags) {
       duration = format::kMaxDuration;
       frame->start = end - duration;
     }
-    if (HasFlag(frame, decision::kManual)) flags |= format::kSpanManual;
+    if (frame->has(decision::kManual)) flags |= format::kSpanManual;
     if (write_ < write_fast_end_ || (NextChunk() && write_ < write_fast_end_)) {
       WriteSpan(frame, sequence, parent, duration, flags);
     } else {
@@ -261,8 +253,8 @@ void Recorder::KeepSlow(Frame* frame, uint64_t end, uint16_t flags) {
   root_ = nullptr;
   depth_ = 0;
   for (Frame* below = Below(top_); below != nullptr; below = Below(below)) {
-    if (HasFlag(below, decision::kDepthLimited)) ++depth_;
-    if (HasFlag(below, decision::kStartsTrace)) {
+    if (below->has(decision::kDepthLimited)) ++depth_;
+    if (below->has(decision::kStartsTrace)) {
       cut_root_ = below;
       break;
     }
@@ -329,176 +321,6 @@ uint64_t Recorder::ParentSequence(Frame* frame) {
   return parent->sequence;
 }
 
-void Recorder::BeginTrace() {
-  root_ = RootFrame();
-  if (root_ == nullptr) return;
-  if (root_->sequence == 0) root_->sequence = NewSequence();
-  WriteTraceBegin(0);
-  if (shared_->capture_stack != nullptr) WriteStack(root_->sequence, root_->frame_address);
-}
-
-void Recorder::WriteTraceBegin(uint16_t extra_flags) {
-  constexpr size_t kWords = sizeof(format::TraceBegin) / sizeof(uint64_t);
-  if (write_ + kWords > write_end_ || chunk_ == nullptr) {
-    NextChunk(extra_flags);  // writes the trace at its head
-    return;
-  }
-  uint64_t* record = write_;
-  write_ += kWords;
-  *write_ = 0;
-  auto* begin = reinterpret_cast<format::TraceBegin*>(record);
-  uint16_t flags = extra_flags;
-  begin->start = root_->start;
-  begin->root_sequence = root_->sequence;
-  begin->call_site = root_->call_site;
-  begin->parent_sequence = 0;
-  if (remote_.span_id != 0 && root_ != cut_root_) {
-    flags |= format::kTraceRemoteParent;
-    memcpy(begin->trace_id, remote_.trace_id, sizeof(begin->trace_id));
-    begin->parent_span_id = remote_.span_id;
-  } else {
-    TraceIdOf(shared_->secret, root_->sequence, begin->trace_id);
-    begin->parent_span_id = 0;
-  }
-  if (root_ == cut_root_) flags |= format::kTraceCut;
-  __atomic_store_n(&begin->head,
-                   format::HeadWord(format::RecordKind::kTraceBegin, flags, root_->function),
-                   __ATOMIC_RELEASE);
-}
-
-void Recorder::WriteStack(uint64_t sequence, uint64_t frame_address) {
-  uint64_t addresses[kMaxStackDepth];
-  const size_t count = shared_->capture_stack(frame_address, addresses, kMaxStackDepth);
-  WriteExtension(format::ExtensionType::kStack, sequence,
-                 {reinterpret_cast<const char*>(addresses), count * sizeof(uint64_t)});
-}
-
-// ---- Manual spans ------------------------------------------------------------------------------
-
-uint64_t Recorder::BeginManual(std::string_view name, uint64_t frame_address) {
-  // Only what lies strictly below: the function that this is inlined into has the same address.
-  PruneDeadFrames(0, frame_address - 1);
-  if (hidden_subtree_ != nullptr) return 0;
-  if (overflow_ > 0 || (top_ >= segment_->limit() && !MoreStack())) {
-    shared_->ring.Count(format::Counter::kDroppedNoMemory);
-    return 0;
-  }
-  // No address: no exit hook ends it. It dies with the call that it was begun in: its own address
-  // proves nothing, since it may have been begun in a helper that has returned.
-  constexpr uint16_t kBits = decision::kKnown | decision::kRecord | decision::kManual;
-  PushFrame(FunctionWord(0, kBits), 0, top_[-1].frame_address);
-  Frame* frame = top_ - 1;
-  if (root_ == nullptr) BeginTrace();
-  if (frame->sequence == 0) frame->sequence = NewSequence();
-  const uint64_t sequence = frame->sequence;
-  WriteExtension(format::ExtensionType::kName, sequence,
-                 name.substr(0, shared_->ring.chunk_data_bytes() / 2));
-  return sequence;
-}
-
-bool Recorder::IsOpen(uint64_t sequence) const {
-  for (Frame* frame = Below(top_); frame != nullptr; frame = Below(frame)) {
-    if (frame->sequence == sequence && HasFlag(frame, decision::kManual)) return true;
-  }
-  return false;
-}
-
-void Recorder::EndManual(uint64_t sequence) {
-  if (!IsOpen(sequence)) return;
-  const uint64_t end = Now();
-  for (;;) {
-    Frame* frame = top_ - 1;
-    if (frame->is_sentinel()) {
-      if (overflow_ > 0) {
-        overflow_ = 0;
-        Publish(frame);
-      } else {
-        ReturnToPreviousSegment();
-      }
-      continue;
-    }
-    if (frame->sequence == sequence && HasFlag(frame, decision::kManual)) {
-      return LeaveSpecial(frame, end, 0);
-    }
-    PopMissed(end, format::kSpanMissedExit);
-  }
-}
-
-void Recorder::WriteAttribute(uint64_t sequence, std::string_view key, format::AttributeType type,
-                              const void* value, size_t value_size) {
-  const size_t room = std::min(format::kMaxExtensionPayload, shared_->ring.chunk_data_bytes() / 2) -
-                      sizeof(format::AttributeHeader);
-  key = key.substr(0, room / 2);
-  const char* rest = static_cast<const char*>(value);
-  for (;;) {
-    const size_t part = std::min(value_size, room - key.size());
-    format::AttributeHeader header = {};
-    header.type = static_cast<uint8_t>(type);
-    header.continued = part < value_size ? 1 : 0;
-    header.key_size = static_cast<uint16_t>(key.size());
-    header.value_size = static_cast<uint32_t>(part);
-    WriteExtension(format::ExtensionType::kAttribute, sequence,
-                   {reinterpret_cast<const char*>(&header), sizeof(header)}, key, {rest, part});
-    rest += part;
-    value_size -= part;
-    if (value_size == 0) return;
-  }
-}
-
-void Recorder::WriteExtension(format::ExtensionType type, uint64_t sequence, std::string_view first,
-                              std::string_view second, std::string_view third) {
-  const size_t payload = first.size() + second.size() + third.size();
-  const size_t padded = (payload + 7) / 8 * 8;
-  uint64_t* record = Reserve((sizeof(format::Extension) + padded) / sizeof(uint64_t));
-  if (record == nullptr) return;
-  record[1] = sequence;
-  char* out = reinterpret_cast<char*>(record + 2);
-  memset(out + padded - std::min<size_t>(padded, 8), 0, std::min<size_t>(padded, 8));
-  for (const std::string_view part : {first, second, third}) {
-    if (!part.empty()) memcpy(out, part.data(), part.size());
-    out += part.size();
-  }
-  __atomic_store_n(
-      record,
-      format::HeadWord(format::RecordKind::kExtension, static_cast<uint16_t>(type), payload),
-      __ATOMIC_RELEASE);
-}
-
-// ---- Chunks ------------------------------------------------------------------------------------
-
-uint64_t* Recorder::Reserve(size_t words) {
-  if (chunk_ == nullptr || write_ + words > write_end_) {
-    // Not counted: counters count spans, and this span will be counted if it is lost as well.
-    if (!NextChunk() || write_ + words > write_end_) return nullptr;
-  }
-  uint64_t* record = write_;
-  write_ += words;
-  *write_ = 0;
-  return record;
-}
-
-void Recorder::ReleaseChunk() {
-  if (chunk_ == nullptr) return;
-  Ring::Release(chunk_);
-  chunk_ = nullptr;
-  write_ = write_end_ = write_fast_end_ = nullptr;
-}
-
-bool Recorder::NextChunk(uint16_t trace_flags) {
-  ReleaseChunk();
-  chunk_ = shared_->ring.Claim(thread_index_, tid_, chunk_sequence_ + 1, Now());
-  shared_->ring.WakeReader();
-  if (chunk_ == nullptr) return false;
-  ++chunk_sequence_;
-  write_ = chunk_->data;
-  const size_t words = shared_->ring.chunk_data_bytes() / sizeof(uint64_t);
-  write_end_ = chunk_->data + words - 1;
-  write_fast_end_ = write_end_ - kSpanWords;
-  // Each chunk says which trace its spans belong to, so that it can be read alone.
-  if (root_ != nullptr) WriteTraceBegin(trace_flags);
-  return true;
-}
-
 // ---- Life cycle --------------------------------------------------------------------------------
 
 void Recorder::CloseAll(uint16_t flags) {
@@ -550,67 +372,4 @@ void Recorder::AfterFork(const IdSecret& old_secret, uint64_t tid) {
   cut_root_ = root_ = nullptr;
   depth_ = 0;
 }
-
-// Visits the open spans' frames, outermost first, until `visit` returns false. The thread may
-// change all that is read here, also while it is read: a data race that is meant, since frames are
-// written by plain stores. What comes of it is thrown away (see CopyOpenFrames).
-template <typename Visit>
-__attribute__((no_sanitize("thread"))) void Recorder::VisitOpenSpans(Visit visit) const {
-  for (StackSegment* segment = first_segment_; segment != nullptr; segment = segment->next()) {
-    const Frame* top = __atomic_load_n(&top_, __ATOMIC_ACQUIRE);
-    if (top == nullptr) return;  // not ready yet
-    const bool last = top >= segment->first() && top <= segment->limit() + 1;
-    const Frame* end = last ? top : segment->limit();
-    for (const Frame* frame = segment->first(); frame < end; ++frame) {
-      Frame copy;
-      memcpy(&copy, frame, sizeof(copy));
-      if (copy.is_span() && !visit(copy)) return;
-    }
-    if (last) return;
-  }
-}
-
-size_t Recorder::CopyOpenFrames(std::string* frames, size_t limit, uint64_t trace_id[2]) const {
-  // Looks twice. What is the same both times was open in between, all of it at once: no start is
-  // given twice, and the top moves only after a frame is complete.
-  const size_t before = frames->size();
-  size_t count = 0;
-  const auto open_frame = [](const Frame& frame) {
-    const uint16_t flags = HasFlag(&frame, decision::kManual) ? format::kSpanManual : 0;
-    return format::OpenFrame{
-        format::HeadWord(format::RecordKind::kSpanWithCaller, flags, frame.function), frame.start,
-        frame.sequence, frame.call_site};
-  };
-  VisitOpenSpans([&](const Frame& frame) {
-    if (count == limit) return false;
-    const format::OpenFrame open = open_frame(frame);
-    frames->append(reinterpret_cast<const char*>(&open), sizeof(open));
-    ++count;
-    return true;
-  });
-  __atomic_thread_fence(__ATOMIC_ACQUIRE);
-  size_t unchanged = 0;
-  uint64_t root_sequence = 0;
-  VisitOpenSpans([&](const Frame& frame) {
-    if (unchanged == count) return false;
-    const format::OpenFrame now = open_frame(frame);
-    char* place = frames->data() + before + unchanged * sizeof(now);
-    format::OpenFrame first;
-    memcpy(&first, place, sizeof(first));
-    if (first.head != now.head || first.start != now.start || first.call_site != now.call_site) {
-      return false;
-    }
-    memcpy(place, &now, sizeof(now));  // it may have got a sequence
-    if (unchanged++ == 0) root_sequence = now.sequence;
-    return true;
-  });
-  frames->resize(before + unchanged * sizeof(format::OpenFrame));
-  trace_id[0] = trace_id[1] = 0;
-  if (root_sequence != 0) {
-    TraceIdOf(shared_->secret, root_sequence, trace_id);
-    if (remote_.span_id != 0) memcpy(trace_id, remote_.trace_id, sizeof(remote_.trace_id));
-  }
-  return unchanged;
-}
-
 }  // namespace autotrace

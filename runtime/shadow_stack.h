@@ -18,6 +18,9 @@
 
 namespace autotrace {
 
+// A function word that no exit hook matches, for frames without a function.
+inline constexpr uint64_t kNoFunction = 0;
+
 struct Frame {
   uint64_t function;       // address and decision; 0 for a sentinel
   uint64_t start;          // ticks
@@ -25,9 +28,10 @@ struct Frame {
   uint64_t call_site;      // return address into the caller
   uint64_t frame_address;  // the caller of the hook's stack pointer at the call
 
-  bool is_sentinel() const { return function == 0; }
+  bool is_sentinel() const { return function == kNoFunction; }
+  bool has(uint16_t decision_flag) const { return (DecisionOf(function) & decision_flag) != 0; }
   // Spans are recorded for such frames; the others only hide or measure.
-  bool is_span() const { return (DecisionOf(function) & decision::kRecord) != 0; }
+  bool is_span() const { return has(decision::kRecord); }
 };
 
 class StackSegment {
