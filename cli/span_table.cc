@@ -50,6 +50,7 @@ absl::Status SpanTable::Consume(const exporter::Span& span) {
   ids_.push_back(ToNumber(span.span_id));
   parent_ids_.push_back(ToNumber(span.parent_span_id));
   if (!span.attributes.empty()) attributes_.emplace(index, span.attributes);
+  if (!span.error_description.empty()) errors_.emplace(index, InternText(span.error_description));
   return absl::OkStatus();
 }
 
@@ -128,6 +129,11 @@ std::span<const SpanIndex> SpanTable::ChildrenOfSlot(size_t slot) const {
 std::string SpanTable::ThreadOf(const Entry& entry) const {
   const ThreadInfo& thread = threads_[entry.thread];
   return thread.name.empty() ? "thread " + std::to_string(thread.tid) : thread.name;
+}
+
+std::string_view SpanTable::ErrorOf(SpanIndex index) const {
+  const auto found = errors_.find(index);
+  return found != errors_.end() ? std::string_view(texts_[found->second]) : std::string_view();
 }
 
 const std::vector<exporter::Attribute>& SpanTable::AttributesOf(SpanIndex index) const {

@@ -71,6 +71,8 @@ class SpanTable : public exporter::SpanSink {
   // "worker" or "thread 4711".
   std::string ThreadOf(const Entry& entry) const;
   uint64_t PidOf(const Entry& entry) const { return threads_[entry.thread].pid; }
+  // What an error was: "std::runtime_error: no such table". Empty for most spans.
+  std::string_view ErrorOf(SpanIndex index) const;
   // Empty for most spans.
   const std::vector<exporter::Attribute>& AttributesOf(SpanIndex index) const;
 
@@ -111,6 +113,7 @@ class SpanTable : public exporter::SpanSink {
   absl::flat_hash_map<const exporter::Thread*, uint32_t> thread_numbers_;
   absl::flat_hash_map<uint64_t, uint32_t> process_keys_;
   absl::flat_hash_map<SpanIndex, std::vector<exporter::Attribute>> attributes_;
+  absl::flat_hash_map<SpanIndex, uint32_t> errors_;  // texts
 };
 
 }  // namespace autotrace::cli

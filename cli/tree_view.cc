@@ -154,6 +154,9 @@ class TreePrinter {
     const SpanTable::Entry& slowest = table_[group.slowest];
     const bool is_folded = group.members.size() > 1;
     AddFlag(group, SpanTable::kError, "error", Style::kRed, notes);
+    if (const std::string_view error = OwnError(group.slowest); !error.empty()) {
+      notes->push_back({Printable(error), Style::kRed});
+    }
     AddFlag(group, SpanTable::kUnfinished, "unfinished", Style::kYellow, notes);
     if (slowest.parent == kNoSpan) {
       AddRootMarks(slowest, notes);
@@ -170,6 +173,15 @@ class TreePrinter {
     for (const auto& [key, value] : attributes) {
       notes->push_back({Concat(Printable(key), "=", ToText(value)), Style::kCyan});
     }
+  }
+
+  // What an error was, where it is not told by the span that it came from.
+  std::string_view OwnError(SpanIndex span) const {
+    const std::string_view error = table_.ErrorOf(span);
+    for (const SpanIndex child : table_.Children(span)) {
+      if (table_.ErrorOf(child) == error) return {};
+    }
+    return error;
   }
 
   void AddRootMarks(const SpanTable::Entry& root, std::vector<Note>* notes) const {

@@ -127,4 +127,15 @@ const CallSite* AddressSpace::CallSiteAt(uint64_t return_address) {
   return call_site;
 }
 
+std::string AddressSpace::StackText(const std::vector<uint64_t>& return_addresses) {
+  std::string text;
+  for (const uint64_t return_address : return_addresses) {
+    const CallSite* call_site = CallSiteAt(return_address);
+    if (call_site == nullptr) continue;
+    if (!text.empty()) text += '\n';
+    text += call_site->description;
+  }
+  return text;
+}
+
 }  // namespace autotrace::exporter

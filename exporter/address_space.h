@@ -11,6 +11,7 @@
 #include <deque>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_map.h"
@@ -45,6 +46,8 @@ class AddressSpace {
   FunctionRecord* FunctionAt(uint64_t address);
   // For a return address; null for 0.
   const CallSite* CallSiteAt(uint64_t return_address);
+  // Return addresses, innermost first, as one call site per line.
+  std::string StackText(const std::vector<uint64_t>& return_addresses);
 
  private:
   struct Module {

@@ -55,6 +55,12 @@ struct CallSite {
   std::string description;  // the value of autotrace.caller: "function (file:line)"
 };
 
+struct Event {
+  std::string name;
+  uint64_t unix_nanos = 0;
+  std::vector<Attribute> attributes;
+};
+
 struct Process {
   uint64_t pid = 0;
   uint64_t process_key = 0;
@@ -75,7 +81,8 @@ struct Span {
   bool parent_is_remote = false;
   bool manual = false;
   bool unfinished = false;  // attribute autotrace.unfinished
-  bool error = false;
+  bool error = false;       // status ERROR, with this description, which may be empty
+  std::string error_description;
   std::string_view name;
   uint64_t start_unix_nanos = 0;
   uint64_t end_unix_nanos = 0;
@@ -87,6 +94,7 @@ struct Span {
   std::string_view pipeline_id_key;
   std::string_view pipeline_id;
   std::vector<Attribute> attributes;  // of manual spans, in the order set, without duplicates
+  std::vector<Event> events;          // by time
   std::string stacktrace;             // code.stacktrace, empty when not asked for
 
   uint64_t duration_nanos() const { return end_unix_nanos - start_unix_nanos; }

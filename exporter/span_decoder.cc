@@ -11,6 +11,7 @@
 #include "exporter/byte_order.h"
 #include "exporter/clock_map.h"
 #include "exporter/described_process.h"
+#include "exporter/exception_events.h"
 #include "exporter/open_frames.h"
 #include "exporter/records.h"
 #include "exporter/span_details.h"
@@ -57,7 +58,8 @@ class SpanDecoder::Impl {
     ThreadTraces traces;
     OpenFrames open;
     absl::flat_hash_map<uint64_t, SpanDetails> details;  // by sequence, until its record comes
-    uint64_t last_end = 0;                               // ticks
+    ExceptionEvents exceptions;
+    uint64_t last_end = 0;  // ticks
   };
   // A span before its names and ids are found out.
   struct RawSpan {
@@ -90,7 +92,7 @@ class SpanDecoder::Impl {
   }
   Place PlaceOf(uint64_t sequence, uint64_t parent, const ThreadState& state);
   absl::Status Emit(const RawSpan& raw, const Place& place, ThreadState& state, SpanSink& sink);
-  void AddDetails(SpanDetails& details);
+  void AddDetails(SpanDetails& details, ThreadState& state);
   void AddPipelineId(const std::optional<SpanDetails>& details,
                      AddressSpace::FunctionRecord* function);
   absl::Status EmitOpenFrames(ThreadState& state, SpanSink& sink);
@@ -256,8 +258,16 @@ void SpanDecoder::Impl::OnTraceBegin(const char* record, ThreadState& state) {
 absl::Status SpanDecoder::Impl::OnExtension(const char* record, uint64_t head, ThreadState& state) {
   const auto extension = Load<format::Extension>(record);
   const std::string_view payload(record + sizeof(extension), format::AddressOf(head));
-  return state.details[extension.sequence].Add(
-      static_cast<format::ExtensionType>(format::FlagsOf(head)), payload);
+  const auto type = static_cast<format::ExtensionType>(format::FlagsOf(head));
+  if (type != format::ExtensionType::kIdentity) {
+    return state.details[extension.sequence].Add(type, payload);
+  }
+  if (payload.size() != sizeof(format::IdentityPayload)) {
+    return absl::DataLossError("an identity record has a wrong size");
+  }
+  const auto identity = Load<format::IdentityPayload>(payload.data());
+  state.open.Identify(identity.function, identity.start, extension.sequence);
+  return absl::OkStatus();
 }
 
 absl::Status SpanDecoder::Impl::OnSpan(const char* record, uint64_t head, uint64_t ticks,
@@ -334,6 +344,8 @@ absl::Status SpanDecoder::Impl::Emit(const RawSpan& raw, const Place& place, Thr
   span.process = process_.HandOut();
   span.pipeline_id = span.pipeline_id_key = {};
   span.attributes.clear();
+  span.events.clear();
+  span.error_description.clear();
   span.stacktrace.clear();
 
   std::optional<SpanDetails> details;  // the span points into it while it is consumed
@@ -341,7 +353,7 @@ absl::Status SpanDecoder::Impl::Emit(const RawSpan& raw, const Place& place, Thr
     if (auto found = state.details.find(raw.sequence); found != state.details.end()) {
       details = std::move(found->second);
       state.details.erase(found);
-      AddDetails(*details);
+      AddDetails(*details, state);
     }
   }
   if (!place.parent.valid() || place.parent_is_remote) AddPipelineId(details, function);
@@ -351,14 +363,12 @@ absl::Status SpanDecoder::Impl::Emit(const RawSpan& raw, const Place& place, Thr
   return sink.Consume(span);
 }
 
-void SpanDecoder::Impl::AddDetails(SpanDetails& details) {
+void SpanDecoder::Impl::AddDetails(SpanDetails& details, ThreadState& state) {
   if (details.name().has_value()) span_.name = *details.name();
   span_.attributes = std::move(details.attributes());
-  for (const uint64_t return_address : details.stack()) {
-    const CallSite* call_site = addresses_.CallSiteAt(return_address);
-    if (call_site == nullptr) continue;
-    if (!span_.stacktrace.empty()) span_.stacktrace += '\n';
-    span_.stacktrace += call_site->description;
+  span_.stacktrace = addresses_.StackText(details.stack());
+  if (details.exception().has_value()) {
+    state.exceptions.AddTo(&span_, *details.exception(), clock_, addresses_);
   }
 }
 

@@ -48,10 +48,31 @@ absl::Status SpanDetails::Add(format::ExtensionType type, std::string_view paylo
       return absl::OkStatus();
     case format::ExtensionType::kAttribute:
       return AddAttribute(payload);
+    case format::ExtensionType::kException:
+      return AddException(payload);
     default:
       return absl::OkStatus();
   }
   return absl::DataLossError("an extension record has a wrong size");
+}
+
+absl::Status SpanDetails::AddException(std::string_view payload) {
+  format::ExceptionHeader header;
+  if (!Take(&payload, &header) ||
+      payload.size() != uint64_t{header.stack_count} * sizeof(uint64_t) + header.type_size +
+                            header.message_size) {
+    return absl::DataLossError("an exception's parts do not fill its record");
+  }
+  ExceptionDetails& exception = exception_.emplace();
+  exception.id = header.id;
+  exception.ticks = header.ticks;
+  exception.is_described = !payload.empty();
+  for (uint32_t i = 0; i < header.stack_count; ++i) {
+    Take(&payload, &exception.stack.emplace_back());
+  }
+  exception.type = payload.substr(0, header.type_size);
+  exception.message = payload.substr(header.type_size);
+  return absl::OkStatus();
 }
 
 absl::Status SpanDetails::AddAttribute(std::string_view payload) {

@@ -17,6 +17,16 @@
 
 namespace autotrace::exporter {
 
+// What a kException extension says.
+struct ExceptionDetails {
+  uint64_t id = 0;            // of the thread's exceptions
+  uint64_t ticks = 0;         // when it was thrown
+  bool is_described = false;  // false: the rest stood with an earlier span
+  std::string type;           // mangled
+  std::string message;
+  std::vector<uint64_t> stack;  // return addresses, innermost first
+};
+
 class SpanDetails {
  public:
   // One extension's payload, without padding. Types it does not know are passed over.
@@ -27,17 +37,20 @@ class SpanDetails {
   const std::optional<uint64_t>& long_start() const { return long_start_; }  // ticks
   const std::vector<uint64_t>& stack() const {
     return stack_;
-  }                                                             // return addresses, innermost first
+  }  // return addresses, innermost first
+  const std::optional<ExceptionDetails>& exception() const { return exception_; }
   std::vector<Attribute>& attributes() { return attributes_; }  // as set, the later value of a key
 
  private:
   absl::Status AddAttribute(std::string_view payload);
+  absl::Status AddException(std::string_view payload);
   AttributeValue& ValueOf(std::string_view key);
 
   std::optional<std::string> name_;
   std::optional<std::string> pipeline_id_;
   std::optional<uint64_t> long_start_;
   std::vector<uint64_t> stack_;
+  std::optional<ExceptionDetails> exception_;
   std::vector<Attribute> attributes_;
   absl::flat_hash_map<std::string, size_t> index_;  // of attributes_, once there are many
   std::string continued_key_;  // of the string that the next extension continues

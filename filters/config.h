@@ -50,6 +50,7 @@ struct Config {
   std::vector<PatternValue> pipelines;
   bool callers = true;
   bool root_stacktrace = false;
+  bool exception_stacktrace = true;
   bool keep_errors = true;
   bool process_args = false;
 

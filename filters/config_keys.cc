@@ -230,6 +230,8 @@ std::vector<ConfigKey> SpanKeys() {
                              "each span names the place it was called from"),
       Bool<&Config::root_stacktrace>("root_stacktrace", "AUTOTRACE_ROOT_STACKTRACE",
                                      "root spans carry the stack above them"),
+      Bool<&Config::exception_stacktrace>("exception_stacktrace", "AUTOTRACE_EXCEPTION_STACKTRACE",
+                                          "exceptions carry the stack where they were thrown"),
       Bool<&Config::keep_errors>("keep_errors", "AUTOTRACE_KEEP_ERRORS",
                                  "calls left by an exception are kept whatever their duration"),
       Bool<&Config::process_args>("process_args", "AUTOTRACE_PROCESS_ARGS",

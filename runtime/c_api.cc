@@ -1,6 +1,4 @@
 // The C interface for manual spans (autotrace/c_api.h).
-#include <errno.h>
-
 #include <autotrace/c_api.h>
 
 #include "runtime/session.h"
@@ -11,24 +9,16 @@
 namespace autotrace {
 namespace {
 
-// Runs `work` with this thread's recorder the way hooks do; nothing without one.
+// Nothing when this thread has no recorder.
 template <typename Work>
-void WithRecorder(Work work) {
-  Recorder* recorder = RecorderForThisThread();
-  if (recorder == nullptr) return;
-  const int error_number = errno;
-  t_slot.active = recorder->nested();
-  __atomic_signal_fence(__ATOMIC_SEQ_CST);
-  work(recorder);
-  __atomic_signal_fence(__ATOMIC_SEQ_CST);
-  t_slot.active = recorder;
-  errno = error_number;
+void WithOwnRecorder(Work work) {
+  if (Recorder* recorder = RecorderForThisThread()) WithRecorder(recorder, work);
 }
 
 void SetAttribute(autotrace_span span, std::string_view key, format::AttributeType type,
                   const void* value, size_t size) {
   if (span.sequence == 0 || key.empty()) return;
-  WithRecorder([&](Recorder* recorder) {
+  WithOwnRecorder([&](Recorder* recorder) {
     if (recorder->IsOpen(span.sequence)) {
       recorder->WriteAttribute(span.sequence, key, type, value, size);
     }
@@ -51,7 +41,7 @@ AUTOTRACE_API autotrace_span autotrace_span_begin(const char* name, size_t name_
     return span;
   }
   const auto frame_address = reinterpret_cast<uint64_t>(__builtin_dwarf_cfa());
-  autotrace::WithRecorder([&](Recorder* recorder) {
+  autotrace::WithOwnRecorder([&](Recorder* recorder) {
     span.sequence = recorder->BeginManual({name, name_size}, frame_address);
     span.thread = recorder->thread_index();
   });
@@ -60,7 +50,7 @@ AUTOTRACE_API autotrace_span autotrace_span_begin(const char* name, size_t name_
 
 AUTOTRACE_API void autotrace_span_end(autotrace_span span) {
   if (span.sequence == 0) return;
-  autotrace::WithRecorder([&](Recorder* recorder) { recorder->EndManual(span.sequence); });
+  autotrace::WithOwnRecorder([&](Recorder* recorder) { recorder->EndManual(span.sequence); });
 }
 
 AUTOTRACE_API void autotrace_span_set_string(autotrace_span span, const char* key, size_t key_size,

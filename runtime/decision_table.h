@@ -29,6 +29,7 @@ inline constexpr uint16_t kStartsTrace = 1 << 11;   // `roots:`
 inline constexpr uint16_t kMeasured = 1 << 12;      // min_duration_mode: function, not yet slow
 inline constexpr uint16_t kDepthLimited = 1 << 13;  // max_depth is set
 inline constexpr uint16_t kManual = 1 << 14;        // frames only: a manual span
+inline constexpr uint16_t kUnwinding = 1 << 15;     // frames only: see recorder_unwinding.cc
 
 // The plain case, as the high byte of a word.
 inline constexpr uint8_t kPlainRecord = (kKnown | kRecord) >> 8;

@@ -218,8 +218,10 @@ std::string Drainer::OpenFrameBlocks(size_t limit_bytes) {
 
 void Drainer::CopyOpenFrames() {
   format::RingHeader* header = shared_->ring.header();
+  shared_->open_frames_copied.store(UINT64_MAX, std::memory_order_relaxed);
   shared_->ring.PublishOpenFrames(OpenFrameBlocks(header->open_frames_capacity - sizeof(uint64_t)));
   const format::ClockPoint now = CurrentClockPoint();
+  shared_->open_frames_copied.store(now.ticks, std::memory_order_relaxed);
   header->heartbeat_ticks.store(now.ticks, std::memory_order_relaxed);
   header->heartbeat_unix_nanos.store(now.unix_nanos, std::memory_order_relaxed);
 }

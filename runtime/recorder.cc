@@ -38,7 +38,7 @@ void Recorder::Enter(uint64_t function, uint64_t call_site, uint64_t frame_addre
   if (word == 0) word = FunctionWord(function, shared_->decide(function) | decision::kKnown);
   uint16_t bits = DecisionOf(word);
   if ((bits & (decision::kRecord | decision::kHideSubtree)) == 0) return;
-  PruneDeadFrames(call_site, frame_address);
+  PruneDeadFrames(call_site, frame_address, format::kSpanMissedExit);
 
   if (hidden_subtree_ != nullptr) {
     bits = kTransparent;
@@ -106,7 +106,7 @@ bool Recorder::IsDead(const Frame* frame, uint64_t call_site, uint64_t frame_add
          frame_address - frame->frame_address <= kSameStackDistance;
 }
 
-void Recorder::PruneDeadFrames(uint64_t call_site, uint64_t frame_address) {
+void Recorder::PruneDeadFrames(uint64_t call_site, uint64_t frame_address, uint16_t flags) {
   if (frame_address > stack_end_) return;
   uint64_t now = 0;
   for (;;) {
@@ -119,7 +119,7 @@ void Recorder::PruneDeadFrames(uint64_t call_site, uint64_t frame_address) {
     }
     if (!IsDead(frame, call_site, frame_address)) return;
     if (now == 0) now = Now();
-    PopMissed(now, format::kSpanMissedExit);
+    PopMissed(now, flags);
   }
 }
 
@@ -181,6 +181,13 @@ void Recorder::LeaveBelowTop(uint64_t function, uint64_t end) {
 void Recorder::PopMissed(uint64_t end, uint16_t flags) { LeaveSpecial(top_ - 1, end, flags); }
 
 void Recorder::LeaveSpecial(Frame* frame, uint64_t end, uint16_t flags) {
+  ThrownException* exception = TakeMark(frame, flags, &end);
+  if (exception == nullptr) return EndFrame(frame, end, flags, nullptr);
+  EndFrame(frame, end, (flags & ~format::kSpanMissedExit) | format::kSpanError, exception);
+  Mark(exception);
+}
+
+void Recorder::EndFrame(Frame* frame, uint64_t end, uint16_t flags, ThrownException* exception) {
   const uint16_t bits = DecisionOf(frame->function);
   // Time stamp counters of different processors may be a few ticks apart.
   end = std::max(end, frame->start);
@@ -202,10 +209,14 @@ void Recorder::LeaveSpecial(Frame* frame, uint64_t end, uint16_t flags) {
 
   const uint64_t threshold = shared_->thresholds[bits & decision::kThresholdMask];
   const bool keep = frame->sequence != 0 || (bits & decision::kManual) ||
-                    end - frame->start >= threshold || (flags & format::kSpanError);
-  if (keep) return KeepSlow(frame, end, flags);
-  Publish(frame);
-  if (frame == cut_root_) KeepSlow(nullptr, 0, 0);
+                    end - frame->start >= threshold ||
+                    ((flags & format::kSpanError) && shared_->keep_errors);
+  if (keep) {
+    KeepSlow(frame, end, flags, exception);
+  } else {
+    Publish(frame);
+  }
+  if (frame == cut_root_) ReturnToOuterTrace();
 }
 
 // Is this a root without recorded children, for which no trace needs to be announced?
@@ -217,38 +228,37 @@ bool Recorder::IsAlone(const Frame* frame, uint64_t end) const {
          end - frame->start <= kLongest && write_ < write_fast_end_;
 }
 
-// Writes the span of `frame`, which is on top, and pops it. A null frame: only does what the end of
-// a cut-out trace needs.
-void Recorder::KeepSlow(Frame* frame, uint64_t end, uint16_t flags) {
-  if (frame != nullptr) {
-    if (root_ == nullptr && IsAlone(frame, end)) {
-      WriteSpan(frame, NewSequence(), 0, end - frame->start, flags | format::kSpanAlone);
-      return Publish(frame);
-    }
-    if (root_ == nullptr) BeginTrace();
-    if (frame->sequence == 0) frame->sequence = NewSequence();
-    const uint64_t sequence = frame->sequence;
-    const uint64_t parent = frame == root_ ? 0 : ParentSequence(frame);
-    uint64_t duration = end - frame->start;
-    if (duration > kLongest) {
-      WriteExtension(format::ExtensionType::kLongStart, sequence,
-                     {reinterpret_cast<const char*>(&frame->start), sizeof(frame->start)});
-      // The record's start and duration still add up to its end.
-      duration = format::kMaxDuration;
-      frame->start = end - duration;
-    }
-    if (frame->has(decision::kManual)) flags |= format::kSpanManual;
-    if (write_ < write_fast_end_ || (NextChunk() && write_ < write_fast_end_)) {
-      WriteSpan(frame, sequence, parent, duration, flags);
-    } else {
-      shared_->ring.Count(format::Counter::kDroppedRingFull);
-    }
-    if (frame == root_) root_ = nullptr;
-    const bool ends_cut = frame == cut_root_;
-    Publish(frame);
-    if (!ends_cut) return;
+// Writes the span of `frame`, which is on top, and pops it.
+void Recorder::KeepSlow(Frame* frame, uint64_t end, uint16_t flags, ThrownException* exception) {
+  if (root_ == nullptr && exception == nullptr && IsAlone(frame, end)) {
+    WriteSpan(frame, NewSequence(), 0, end - frame->start, flags | format::kSpanAlone);
+    return Publish(frame);
   }
-  // Back in the trace that the cut interrupted.
+  if (root_ == nullptr) BeginTrace();
+  if (frame->sequence == 0) frame->sequence = NewSequence();
+  const uint64_t sequence = frame->sequence;
+  const uint64_t parent = frame == root_ ? 0 : ParentSequence(frame);
+  uint64_t duration = end - frame->start;
+  if (duration > kLongest) {
+    WriteExtension(format::ExtensionType::kLongStart, sequence,
+                   {{reinterpret_cast<const char*>(&frame->start), sizeof(frame->start)}});
+    // The record's start and duration still add up to its end.
+    duration = format::kMaxDuration;
+    frame->start = end - duration;
+  }
+  if (exception != nullptr) WriteException(sequence, exception);
+  if (frame->has(decision::kManual)) flags |= format::kSpanManual;
+  if (write_ < write_fast_end_ || (NextChunk() && write_ < write_fast_end_)) {
+    WriteSpan(frame, sequence, parent, duration, flags);
+  } else {
+    shared_->ring.Count(format::Counter::kDroppedRingFull);
+  }
+  if (frame == root_) root_ = nullptr;
+  Publish(frame);
+}
+
+// The root that a `roots` pattern made has ended: back in the trace that it interrupted.
+void Recorder::ReturnToOuterTrace() {
   cut_root_ = nullptr;
   root_ = nullptr;
   depth_ = 0;
@@ -309,11 +319,21 @@ uint64_t Recorder::NewSequence() {
   return next_sequence_++;
 }
 
+// Gives an open span its identity. If the program is killed, the span is known from the last copy of
+// open frames only, where it may still be without: then this record tells.
+void Recorder::Identify(Frame* frame) {
+  frame->sequence = NewSequence();
+  if (frame->start > shared_->open_frames_copied.load(std::memory_order_relaxed)) return;
+  const format::IdentityPayload identity = {frame->function & format::kAddressMask, frame->start};
+  WriteExtension(format::ExtensionType::kIdentity, frame->sequence,
+                 {{reinterpret_cast<const char*>(&identity), sizeof(identity)}});
+}
+
 // A parent that gets its identity here is thereby kept.
 uint64_t Recorder::ParentSequence(Frame* frame) {
   Frame* parent = NearestSpan(frame);
   if (parent == nullptr) return 0;
-  if (parent->sequence == 0) parent->sequence = NewSequence();
+  if (parent->sequence == 0) Identify(parent);
   // A sentinel stands for the frame below it: the next sibling takes the fast path.
   if (frame[-1].is_sentinel() && frame - 1 != first_segment_->sentinel()) {
     frame[-1].sequence = parent->sequence;
@@ -347,7 +367,7 @@ void Recorder::PinCurrent() {
   Frame* current = NearestSpan(top_);
   if (current == nullptr) return;
   if (root_ == nullptr) BeginTrace();
-  if (current->sequence == 0) current->sequence = NewSequence();
+  if (current->sequence == 0) Identify(current);
 }
 
 void Recorder::AfterFork(const IdSecret& old_secret, uint64_t tid) {

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include <atomic>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -24,9 +25,16 @@
 #include "runtime/ids.h"
 #include "runtime/ring.h"
 #include "runtime/shadow_stack.h"
+#include "runtime/thrown_exceptions.h"
 #include "runtime/trace_format.h"
 
 namespace autotrace {
+
+// Both last until the exception is destroyed.
+struct ExceptionText {
+  std::string_view type;     // mangled name
+  std::string_view message;  // of a std::exception, else empty
+};
 
 // What all recorders of a process share.
 struct RecorderShared {
@@ -34,9 +42,13 @@ struct RecorderShared {
   Ring ring;
   IdSecret secret;
   std::atomic<uint64_t> next_sequence{1};
+  // When open frames were last copied into the ring, in ticks; while they are being copied, the
+  // highest number. What was open then and gets its identity later says so in a record.
+  std::atomic<uint64_t> open_frames_copied{0};
   uint64_t thresholds[128] = {};  // ticks, by decision::kThresholdMask
   uint32_t max_depth = 0;         // 0: none
   bool callers = true;
+  bool keep_errors = true;
 
   // Decides about a function seen for the first time and stores the result in `decisions`. Returns
   // its bits.
@@ -47,6 +59,11 @@ struct RecorderShared {
   // Return addresses from the present stack, those of frames at or above `frame_address` only,
   // innermost first; returns how many. Null: stacks were not asked for.
   size_t (*capture_stack)(uint64_t frame_address, uint64_t* addresses, size_t capacity) = nullptr;
+  // The same where an exception is thrown.
+  size_t (*capture_thrown_stack)(uint64_t frame_address, uint64_t* addresses,
+                                 size_t capacity) = nullptr;
+  // Type and message of an exception. Calls the program's what().
+  ExceptionText (*describe_exception)(const RaisedException& exception) = nullptr;
 };
 
 // A span outside of this process, or of before a fork.
@@ -131,6 +148,24 @@ class Recorder {
   void WriteAttribute(uint64_t sequence, std::string_view key, format::AttributeType type,
                       const void* value, size_t value_size);
 
+  // ---- Control flow that skips exits (recorder_unwinding.cc)
+  // An exception is thrown. `frame_address`: where to begin its stack; 0: no stack.
+  void ExceptionRaised(const RaisedException& raised, uint64_t frame_address);
+  // The unwinder enters a frame again, which has this stack pointer: the exception has left all
+  // below.
+  void UnwoundTo(uint64_t stack_pointer, const RaisedException& exception);
+  // A handler has begun.
+  void ExceptionCaught(const void* object);
+  // The same by longjmp or an unwinding that is no exception (pthread_exit): no errors.
+  void JumpedTo(uint64_t stack_pointer);
+  // Is this address further out on the thread's own stack than all open calls?
+  bool IsBeyondOpenFrames(uint64_t stack_pointer) const;
+  // After a hook was left in its middle: what it was writing must not be continued.
+  void GiveUpChunk();
+
+  // Null: exceptions are not told from returns. For the recorder's life.
+  void set_thrown_exceptions(ThrownExceptions* thrown) { thrown_ = thrown; }
+
   // ---- Life cycle
   // Ends every open frame now, with these flags, and gives the chunk back. For a thread's end and
   // the process's end.
@@ -183,12 +218,18 @@ class Recorder {
   void LeaveBelowTop(uint64_t function, uint64_t end);
   // Ends a frame that is not the plain case, or not on top (the ones above it are ended first).
   void LeaveSpecial(Frame* frame, uint64_t end, uint16_t flags);
-  void KeepSlow(Frame* frame, uint64_t end, uint16_t flags);
+  void EndFrame(Frame* frame, uint64_t end, uint16_t flags, ThrownException* exception);
+  void KeepSlow(Frame* frame, uint64_t end, uint16_t flags, ThrownException* exception);
+  void ReturnToOuterTrace();
   bool IsAlone(const Frame* frame, uint64_t end) const;
   // Ends the top frame without an exit hook having been called.
   void PopMissed(uint64_t end, uint16_t flags);
   static bool IsDead(const Frame* frame, uint64_t call_site, uint64_t frame_address);
-  void PruneDeadFrames(uint64_t call_site, uint64_t frame_address);
+  void PruneDeadFrames(uint64_t call_site, uint64_t frame_address, uint16_t flags);
+
+  void Mark(ThrownException* exception);
+  ThrownException* TakeMark(Frame* frame, uint16_t flags, uint64_t* end);
+  void WriteException(uint64_t sequence, ThrownException* exception);
 
   void PushFrame(uint64_t word, uint64_t call_site, uint64_t frame_address);
   bool MoreStack();
@@ -202,11 +243,12 @@ class Recorder {
   Frame* NearestSpan(Frame* frame) const;
   uint64_t ParentSequence(Frame* frame);
   uint64_t NewSequence();
+  void Identify(Frame* frame);
   void BeginTrace();
   void WriteTraceBegin(uint16_t extra_flags);
   void WriteStack(uint64_t sequence, uint64_t frame_address);
-  void WriteExtension(format::ExtensionType type, uint64_t sequence, std::string_view first,
-                      std::string_view second = {}, std::string_view third = {});
+  void WriteExtension(format::ExtensionType type, uint64_t sequence,
+                      std::initializer_list<std::string_view> payload);
 
   // Room for so many words in the chunk, or null: then the record is dropped.
   uint64_t* Reserve(size_t words);
@@ -237,7 +279,8 @@ class Recorder {
   uint32_t thread_index_;
   uint64_t tid_;
   uint32_t chunk_sequence_;
-  bool first_entry_;     // no call yet, and the first one is looked at
+  bool first_entry_;  // no call yet, and the first one is looked at
+  ThrownExceptions* thrown_;
   RemoteParent remote_;  // parent of roots above inherited frames
 };
 

@@ -9,7 +9,7 @@ namespace autotrace {
 
 uint64_t Recorder::BeginManual(std::string_view name, uint64_t frame_address) {
   // Only what lies strictly below: the function that this is inlined into has the same address.
-  PruneDeadFrames(0, frame_address - 1);
+  PruneDeadFrames(0, frame_address - 1, format::kSpanMissedExit);
   if (hidden_subtree_ != nullptr) return 0;
   if (overflow_ > 0 || (top_ >= segment_->limit() && !MoreStack())) {
     shared_->ring.Count(format::Counter::kDroppedNoMemory);
@@ -24,7 +24,7 @@ uint64_t Recorder::BeginManual(std::string_view name, uint64_t frame_address) {
   if (frame->sequence == 0) frame->sequence = NewSequence();
   const uint64_t sequence = frame->sequence;
   WriteExtension(format::ExtensionType::kName, sequence,
-                 name.substr(0, shared_->ring.chunk_data_bytes() / 2));
+                 {name.substr(0, shared_->ring.chunk_data_bytes() / 2)});
   return sequence;
 }
 
@@ -70,7 +70,7 @@ void Recorder::WriteAttribute(uint64_t sequence, std::string_view key, format::A
     header.key_size = static_cast<uint16_t>(key.size());
     header.value_size = static_cast<uint32_t>(part);
     WriteExtension(format::ExtensionType::kAttribute, sequence,
-                   {reinterpret_cast<const char*>(&header), sizeof(header)}, key, {rest, part});
+                   {{reinterpret_cast<const char*>(&header), sizeof(header)}, key, {rest, part}});
     rest += part;
     value_size -= part;
     if (value_size == 0) return;

@@ -7,12 +7,6 @@
 #include "runtime/recorder.h"
 
 namespace autotrace {
-namespace {
-
-constexpr size_t kMaxStackDepth = 128;
-
-}  // namespace
-
 void Recorder::BeginTrace() {
   root_ = RootFrame();
   if (root_ == nullptr) return;
@@ -54,25 +48,25 @@ void Recorder::WriteStack(uint64_t sequence, uint64_t frame_address) {
   uint64_t addresses[kMaxStackDepth];
   const size_t count = shared_->capture_stack(frame_address, addresses, kMaxStackDepth);
   WriteExtension(format::ExtensionType::kStack, sequence,
-                 {reinterpret_cast<const char*>(addresses), count * sizeof(uint64_t)});
+                 {{reinterpret_cast<const char*>(addresses), count * sizeof(uint64_t)}});
 }
 
-void Recorder::WriteExtension(format::ExtensionType type, uint64_t sequence, std::string_view first,
-                              std::string_view second, std::string_view third) {
-  const size_t payload = first.size() + second.size() + third.size();
-  const size_t padded = (payload + 7) / 8 * 8;
+void Recorder::WriteExtension(format::ExtensionType type, uint64_t sequence,
+                              std::initializer_list<std::string_view> payload) {
+  size_t size = 0;
+  for (const std::string_view part : payload) size += part.size();
+  const size_t padded = (size + 7) / 8 * 8;
   uint64_t* record = Reserve((sizeof(format::Extension) + padded) / sizeof(uint64_t));
   if (record == nullptr) return;
   record[1] = sequence;
   char* out = reinterpret_cast<char*>(record + 2);
   memset(out + padded - std::min<size_t>(padded, 8), 0, std::min<size_t>(padded, 8));
-  for (const std::string_view part : {first, second, third}) {
+  for (const std::string_view part : payload) {
     if (!part.empty()) memcpy(out, part.data(), part.size());
     out += part.size();
   }
   __atomic_store_n(
-      record,
-      format::HeadWord(format::RecordKind::kExtension, static_cast<uint16_t>(type), payload),
+      record, format::HeadWord(format::RecordKind::kExtension, static_cast<uint16_t>(type), size),
       __ATOMIC_RELEASE);
 }
 

@@ -15,6 +15,7 @@
 #include "filters/config_loader.h"
 #include "runtime/block_stream.h"
 #include "runtime/clock.h"
+#include "runtime/exception_text.h"
 #include "runtime/futex.h"
 #include "runtime/log.h"
 #include "runtime/process_facts.h"
@@ -127,7 +128,12 @@ bool Session::Begin() {
       return current_->decider_.IsCalledByThreadStart(frame_address, stack_end);
     };
   }
-  if (config_.root_stacktrace && InitializeStackCapture()) shared_.capture_stack = &CaptureStack;
+  shared_.keep_errors = config_.keep_errors;
+  shared_.describe_exception = &DescribeException;
+  if ((config_.root_stacktrace || config_.exception_stacktrace) && InitializeStackCapture()) {
+    if (config_.root_stacktrace) shared_.capture_stack = &CaptureStack;
+    if (config_.exception_stacktrace) shared_.capture_thrown_stack = &CaptureStack;
+  }
 
   OpenSinks();
   if (segments_ == nullptr && !config_.live_export()) return false;
@@ -140,6 +146,10 @@ bool Session::Begin() {
       [] {
         if (current_ != nullptr) current_->AfterForkInChild();
       });
+  // quick_exit runs no destructors; what it does run is meant for this.
+  at_quick_exit([] {
+    if (current_ != nullptr) current_->Stop();
+  });
   pool_.set_recycle_at_once(!config_.thread);
   shared_.ring.Count(format::Counter::kDroppedBeforeStart,
                      g_calls_before_start.load(std::memory_order_relaxed));

@@ -42,8 +42,8 @@ bool InitializeStackCapture() {
       !Resolve(library, AUTOTRACE_TEXT(unw_init_local), &init_local) ||
       !Resolve(library, AUTOTRACE_TEXT(unw_step), &step) ||
       !Resolve(library, AUTOTRACE_TEXT(unw_get_reg), &get_register)) {
-    Log("root_stacktrace: libunwind.so.8 cannot be loaded (install libunwind8); tracing goes on "
-        "without stacks");
+    Log("libunwind.so.8 cannot be loaded (install libunwind8): root_stacktrace and "
+        "exception_stacktrace have no effect");
     return false;
   }
   return true;

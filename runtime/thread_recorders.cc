@@ -70,6 +70,8 @@ void RecorderPool::Prepare(ThreadRecorders* recorders) {
         StackSegment::Place(stacks, kStackBytes[level]), nested, stack_end, tid);
     nested = &recorders->levels[level];
   }
+  recorders->thrown.Reset();
+  recorders->outermost()->set_thrown_exceptions(&recorders->thrown);
   recorders->tid = tid;
   raw::Syscall(SYS_prctl, PR_GET_NAME, reinterpret_cast<long>(recorders->name));
   recorders->generation++;

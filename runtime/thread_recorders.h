@@ -19,6 +19,7 @@ struct ThreadRecorders {
   enum class State : uint32_t { kUsed, kRetired, kFree, kPreparing };
 
   Recorder levels[kLevels];
+  ThrownExceptions thrown;  // the outermost level's
   std::atomic<State> state{State::kUsed};
   ThreadRecorders* next = nullptr;  // in the list of all; never changes once linked
   uint64_t tid = 0;

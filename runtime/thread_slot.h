@@ -2,6 +2,7 @@
 #ifndef AUTOTRACE_RUNTIME_THREAD_SLOT_H_
 #define AUTOTRACE_RUNTIME_THREAD_SLOT_H_
 
+#include <errno.h>
 #include <stdint.h>
 
 #include "runtime/thread_recorders.h"
@@ -44,6 +45,19 @@ inline ThreadRecorders* OwnRecorders() { return t_slot.own; }
 // The recorder to use now, made if this thread has none. Null when tracing is off, when there is no
 // memory, or inside our own code. Async-signal-safe.
 Recorder* RecorderForThisThread();
+
+// Runs work(recorder) the way hooks do: hooks of a signal handler that interrupts it find another
+// recorder, and errno stays.
+template <typename Work>
+void WithRecorder(Recorder* recorder, Work work) {
+  const int error_number = errno;
+  t_slot.active = recorder->nested();
+  __atomic_signal_fence(__ATOMIC_SEQ_CST);
+  work(recorder);
+  __atomic_signal_fence(__ATOMIC_SEQ_CST);
+  t_slot.active = recorder;
+  errno = error_number;
+}
 
 // Ends what is open on this thread and lets no hook record on it any more.
 void CloseThread(uint16_t flags);

@@ -107,6 +107,8 @@ enum class ExtensionType : uint16_t {
   kStack = 3,       // payload: return addresses, 8 bytes each, innermost first
   kLongStart = 4,   // payload: the span's start, 8 bytes
   kPipelineId = 5,  // payload: UTF-8
+  kException = 6,   // payload: ExceptionHeader, stack, type, message
+  kIdentity = 7,    // payload: IdentityPayload
 };
 inline constexpr size_t kMaxExtensionPayload = 32 * 1024;
 
@@ -120,6 +122,24 @@ struct AttributeHeader {
   uint32_t value_size;
 };
 static_assert(sizeof(AttributeHeader) == 8);
+
+// Which open frame this sequence was given to, for frames that were copied without one.
+struct IdentityPayload {
+  uint64_t function;
+  uint64_t start;  // clock, all 64 bits
+};
+
+// An exception that left the span. The first span that it leaves says all of it; the following ones
+// of the same thread have the same id and nothing behind the header.
+struct ExceptionHeader {
+  uint64_t id;            // counts the exceptions of one thread from 1
+  uint64_t ticks;         // when it was thrown
+  uint32_t type_size;     // mangled name
+  uint32_t message_size;  // UTF-8
+  uint32_t stack_count;   // return addresses, 8 bytes each, innermost first
+  uint32_t reserved;
+};
+static_assert(sizeof(ExceptionHeader) == 32);
 
 // ---- Block stream ----------------------------------------------------------------------------
 

@@ -141,6 +141,10 @@ void ChromeTraceSink::AppendSpan(const Span& span) {
     json.Key("error");
     json.Bool(true);
   }
+  if (!span.error_description.empty() && !SetByProgram(span, "error.description")) {
+    json.Key("error.description");
+    json.String(span.error_description);
+  }
   ForEachAttribute(span, [&json](std::string_view key, const AttributeView& value) {
     json.Key(key);
     WriteValue(json, value);

@@ -41,12 +41,16 @@ enum : uint32_t {
   kStartTimeUnixNano = 7,
   kEndTimeUnixNano = 8,
   kAttributes = 9,
+  kEvents = 11,
   kStatus = 15,
   kFlags = 16,
 };
 }
+namespace event_field {
+enum : uint32_t { kTimeUnixNano = 1, kName = 2, kAttributes = 3 };
+}
 namespace status_field {
-enum : uint32_t { kCode = 3 };
+enum : uint32_t { kMessage = 2, kCode = 3 };
 }
 namespace key_value_field {
 enum : uint32_t { kKey = 1, kValue = 2 };
@@ -99,6 +103,15 @@ void AddScope(pbf_writer& scope_spans) {
   scope.add_string(scope_field::kVersion, AUTOTRACE_VERSION);
 }
 
+void AddEvent(pbf_writer& span, const Event& event) {
+  pbf_writer message(span, span_field::kEvents);
+  message.add_fixed64(event_field::kTimeUnixNano, event.unix_nanos);
+  AddString(message, event_field::kName, event.name);
+  for (const auto& [key, value] : event.attributes) {
+    AddAttribute(message, event_field::kAttributes, key, View(value));
+  }
+}
+
 template <typename Id>
 void AddId(pbf_writer& span, uint32_t field, const Id& id) {
   span.add_bytes(field, reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size());
@@ -120,8 +133,12 @@ void OtlpProtobufEncoding::AppendSpan(const Span& span, std::string* out) const 
   ForEachAttribute(span, [&message](std::string_view key, const AttributeView& value) {
     AddAttribute(message, span_field::kAttributes, key, value);
   });
+  for (const Event& event : span.events) AddEvent(message, event);
   if (span.error) {
     pbf_writer status(message, span_field::kStatus);
+    if (!span.error_description.empty()) {
+      AddString(status, status_field::kMessage, span.error_description);
+    }
     status.add_enum(status_field::kCode, kOtlpStatusError);
   }
   message.add_fixed32(span_field::kFlags, OtlpFlags(span));

@@ -56,6 +56,24 @@ void WriteScope(JsonWriter& json) {
   json.EndObject();
 }
 
+void WriteEvents(JsonWriter& json, const std::vector<Event>& events) {
+  json.Key("events");
+  json.BeginArray();
+  for (const Event& event : events) {
+    json.BeginObject();
+    json.Key("timeUnixNano");
+    json.UintString(event.unix_nanos);
+    json.Key("name");
+    json.String(event.name);
+    json.Key("attributes");
+    json.BeginArray();
+    for (const auto& [key, value] : event.attributes) WriteAttribute(json, key, View(value));
+    json.EndArray();
+    json.EndObject();
+  }
+  json.EndArray();
+}
+
 template <typename Id>
 void WriteId(JsonWriter& json, std::string_view key, const Id& id) {
   json.Key(key);
@@ -86,9 +104,14 @@ void OtlpJsonEncoding::AppendSpan(const Span& span, std::string* out) const {
     WriteAttribute(json, key, value);
   });
   json.EndArray();
+  if (!span.events.empty()) WriteEvents(json, span.events);
   if (span.error) {
     json.Key("status");
     json.BeginObject();
+    if (!span.error_description.empty()) {
+      json.Key("message");
+      json.String(span.error_description);
+    }
     json.Key("code");
     json.Int(kOtlpStatusError);
     json.EndObject();

@@ -103,6 +103,7 @@ pipelines:
   app: other
 callers: false
 root_stacktrace: true
+exception_stacktrace: false
 keep_errors: false
 process_args: true
 dir: /var/traces
@@ -146,6 +147,7 @@ otlp:
   CHECK(config.pipelines == std::vector<PatternValue>{{"app::import", "import"}, {"app", "other"}});
   CHECK_FALSE(config.callers);
   CHECK(config.root_stacktrace);
+  CHECK_FALSE(config.exception_stacktrace);
   CHECK_FALSE(config.keep_errors);
   CHECK(config.process_args);
   CHECK(config.dir == "/var/traces");

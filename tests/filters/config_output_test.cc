@@ -33,6 +33,7 @@ Config Unusual() {
   config.pipelines = {{"app", ""}, {"b", "123"}};
   config.callers = false;
   config.root_stacktrace = true;
+  config.exception_stacktrace = false;
   config.keep_errors = false;
   config.process_args = true;
   config.dir = "/a b/'c'";

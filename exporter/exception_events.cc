@@ -1,0 +1,52 @@
+#include "exporter/exception_events.h"
+
+#include <cxxabi.h>
+#include <stdlib.h>
+
+#include <memory>
+#include <utility>
+
+namespace autotrace::exporter {
+namespace {
+
+std::string TypeName(const std::string& mangled) {
+  int status = 0;
+  const std::unique_ptr<char, void (*)(void*)> name(
+      abi::__cxa_demangle(mangled.c_str(), nullptr, nullptr, &status), &free);
+  return status == 0 && name != nullptr ? std::string(name.get()) : mangled;
+}
+
+}  // namespace
+
+const ExceptionEvents::Known& ExceptionEvents::Find(const ExceptionDetails& exception,
+                                                    ClockMap& clock, AddressSpace& addresses) {
+  if (!exception.is_described) {
+    for (const Known& known : known_) {
+      if (known.id == exception.id) return known;
+    }
+  }
+  if (known_.size() == kMostKnown) known_.pop_front();
+  Known& known = known_.emplace_back();
+  known.id = exception.id;
+  known.event.name = "exception";
+  known.event.unix_nanos = clock.ToUnixNanos(exception.ticks);
+  const auto add = [&](const char* key, std::string text) {
+    if (!text.empty()) known.event.attributes.emplace_back(key, std::move(text));
+  };
+  const std::string type = TypeName(exception.type);
+  known.description = type;
+  if (!exception.message.empty()) known.description += ": " + exception.message;
+  add("exception.type", type);
+  add("exception.message", exception.message);
+  add("exception.stacktrace", addresses.StackText(exception.stack));
+  return known;
+}
+
+void ExceptionEvents::AddTo(Span* span, const ExceptionDetails& exception, ClockMap& clock,
+                            AddressSpace& addresses) {
+  const Known& known = Find(exception, clock, addresses);
+  span->events.push_back(known.event);
+  span->error_description = known.description;
+}
+
+}  // namespace autotrace::exporter

@@ -1,0 +1,98 @@
+// longjmp and its relatives, which leave calls without their exits. Each tells the thread's
+// recorder how far up the stack it goes and passes on to glibc's own.
+//
+// Exported as glibc's versions only, like the functions in unwind_hooks.cc. Async-signal-safe where
+// the real ones are: the recorder is told without locks, and the real functions are looked up when
+// the library is loaded.
+#include <dlfcn.h>
+#include <setjmp.h>
+#include <stdint.h>
+
+#include "runtime/thread_slot.h"
+
+#if defined(__x86_64__)
+
+namespace autotrace {
+namespace {
+
+using Jump = void (*)(__jmp_buf_tag* environment, int value);
+
+// glibc's own. Looked up when the library is loaded, or by a jump before that.
+class RealJump {
+ public:
+  constexpr RealJump(const char* name, const char* version) : name_(name), version_(version) {}
+
+  Jump get() {
+    if (found_ == nullptr) found_ = reinterpret_cast<Jump>(dlvsym(RTLD_NEXT, name_, version_));
+    return found_;
+  }
+
+ private:
+  const char* name_;
+  const char* version_;
+  Jump found_ = nullptr;
+};
+
+constinit RealJump g_longjmp("longjmp", "GLIBC_2.2.5");
+constinit RealJump g_underscore_longjmp("_longjmp", "GLIBC_2.2.5");
+constinit RealJump g_siglongjmp("siglongjmp", "GLIBC_2.2.5");
+constinit RealJump g_checked_longjmp("__longjmp_chk", "GLIBC_2.11");
+
+__attribute__((constructor)) void FindRealJumps() {
+  for (RealJump* jump : {&g_longjmp, &g_underscore_longjmp, &g_siglongjmp, &g_checked_longjmp}) {
+    jump->get();
+  }
+}
+
+// The stack pointer that a jump restores. glibc keeps it as the seventh word, turned and xored with
+// a secret of the thread's (sysdeps/x86_64/jmpbuf-offsets.h, pointer_guard.h).
+uint64_t StackPointerOf(const __jmp_buf_tag* environment) {
+  constexpr int kStackPointerWord = 6;
+  auto word = static_cast<uint64_t>(environment->__jmpbuf[kStackPointerWord]);
+  __asm__("rorq $17, %0\n\txorq %%fs:0x30, %0" : "+r"(word) : : "cc");
+  return word;
+}
+
+// A signal handler that interrupted a hook may jump out of it: then the hook will never end, the
+// recorder that it was using becomes the thread's again, and what it was writing is given up.
+void LeaveInterruptedHooks(uint64_t stack_pointer) {
+  ThreadRecorders* own = OwnRecorders();
+  if (own == nullptr || t_slot.active == own->outermost()) return;
+  for (Recorder& recorder : own->levels) {
+    if (&recorder == t_slot.active) return;
+    if (!recorder.IsBeyondOpenFrames(stack_pointer)) continue;
+    recorder.GiveUpChunk();
+    t_slot.active = &recorder;
+    return;
+  }
+}
+
+void TellJump(const __jmp_buf_tag* environment) {
+  if (t_slot.own == nullptr) return;
+  const uint64_t stack_pointer = StackPointerOf(environment);
+  LeaveInterruptedHooks(stack_pointer);
+  if (t_slot.active == nullptr) return;
+  WithRecorder(t_slot.active, [&](Recorder* recorder) { recorder->JumpedTo(stack_pointer); });
+}
+
+}  // namespace
+}  // namespace autotrace
+
+#define AUTOTRACE_JUMP(function, real)                                                        \
+  extern "C" __attribute__((visibility("default"))) void function(__jmp_buf_tag* environment, \
+                                                                  int value) {                \
+    autotrace::TellJump(environment);                                                         \
+    autotrace::real.get()(environment, value);                                                \
+  }
+
+AUTOTRACE_JUMP(autotrace_longjmp, g_longjmp)
+AUTOTRACE_JUMP(autotrace_underscore_longjmp, g_underscore_longjmp)
+AUTOTRACE_JUMP(autotrace_siglongjmp, g_siglongjmp)
+AUTOTRACE_JUMP(autotrace_longjmp_checked, g_checked_longjmp)
+
+__asm__(".symver autotrace_longjmp,longjmp@GLIBC_2.2.5");
+__asm__(".symver autotrace_underscore_longjmp,_longjmp@GLIBC_2.2.5");
+__asm__(".symver autotrace_siglongjmp,siglongjmp@GLIBC_2.2.5");
+__asm__(".symver autotrace_longjmp_checked,__longjmp_chk@GLIBC_2.11");
+
+#endif  // __x86_64__

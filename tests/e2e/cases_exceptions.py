@@ -1,0 +1,178 @@
+"""Control flow that skips exits: exceptions, jumps, threads and programs that end early."""
+
+import textwrap
+
+from harness import ALL_BUILDS, case
+
+
+@case(ALL_BUILDS)
+def calls_left_by_an_exception_end_there_and_are_errors(test, build):
+    run = test.run(test.program(build, "exceptions.cc"), modules="app")
+    run.expect_tree("""
+        app::run
+          app::outer  ERROR
+            app::middle  ERROR
+              app::inner  ERROR
+          app::recover
+          app::after
+        app::run
+          app::rethrower  ERROR
+            app::middle  ERROR
+              app::inner  ERROR
+            app::recover
+          app::recover
+          app::after
+        app::run
+          app::guarded  ERROR
+            app::middle  ERROR
+              app::inner  ERROR
+            app::Guard::~Guard
+              app::inner  ERROR
+              app::recover
+          app::recover
+          app::after
+    """)
+
+
+@case(ALL_BUILDS)
+def calls_left_by_longjmp_end_there(test, build):
+    run = test.run(test.program(build, "longjmp.cc"), modules="app")
+    run.expect_tree("""
+        app::run x2
+          app::descend
+            app::deeper
+          app::resume
+    """)
+
+
+EXCEPTION_KINDS_OUTPUT = """\
+code 1
+not standard 2
+second base
+cleaned code 4
+code 3
+own code 5
+caught 3
+"""
+EXCEPTION_KINDS_TREE = """
+    app::run
+      app::constructs  ERROR
+        app::Thrower::Thrower  ERROR
+          app::Member::Member
+          app::Member::~Member
+    app::run
+      app::sorts  ERROR
+        app::compare  ERROR
+    app::run
+      app::keeps
+        app::original  ERROR
+    app::run
+      app::throws_kept  ERROR
+    app::run
+      app::fails_with_cleaner  ERROR
+        app::Cleaner::~Cleaner
+          app::inner_failure  ERROR
+    app::run
+      app::catches_its_own
+    app::run
+      app::loops
+        app::fails_sometimes  ERROR
+        app::fails_sometimes
+        app::fails_sometimes  ERROR
+        app::fails_sometimes
+        app::fails_sometimes  ERROR
+        app::fails_sometimes
+"""
+
+
+@case(ALL_BUILDS)
+def every_way_that_an_exception_takes_is_seen(test, build):
+    run = test.run(test.program(build, "exception_kinds.cc"), modules="app")
+    assert run.stdout == EXCEPTION_KINDS_OUTPUT, run.stdout
+    forest = run.expect_tree(EXCEPTION_KINDS_TREE)
+
+    def exception(name):
+        event, = forest.named(name)[0].events
+        assert event["name"] == "exception"
+        return {pair["key"]: pair["value"]["stringValue"] for pair in event["attributes"]}
+
+    thrower = exception("app::Thrower::Thrower")
+    assert thrower["exception.type"] == "errors::Custom", thrower
+    assert thrower["exception.message"] == "code 1", thrower
+    stack = thrower["exception.stacktrace"].splitlines()
+    assert stack[0].startswith("app::Thrower::Thrower (") and "exception_kinds.cc:" in stack[0]
+    assert [line.split(" (")[0] for line in stack[1:4]] == [
+        "app::constructs", "app::run", "main"], stack
+    assert exception("app::constructs") == thrower
+    assert exception("app::compare")["exception.type"] == "errors::NotStandard"
+    assert "exception.message" not in exception("app::compare")
+    original = exception("app::original")
+    assert original["exception.type"] == "errors::Both" and (
+        original["exception.message"] == "second base"), original
+    # The stack is the one where the object was thrown first.
+    assert exception("app::throws_kept") == original
+    assert exception("app::inner_failure")["exception.message"] == "code 4"
+    assert exception("app::fails_with_cleaner")["exception.message"] == "code 3"
+
+
+@case(ALL_BUILDS)
+def a_thread_that_ends_itself_or_is_cancelled_ends_its_calls(test, build):
+    program = test.program(build, "ends.cc")
+    run = test.run(program, "pthread_exit", modules="app")
+    assert run.stdout == "ends here\n"
+    run.expect_tree("""
+        app::run
+          app::deeper
+            app::ends
+        app::after
+    """)
+    test.run(program, "pthread_cancel", modules="app").expect_tree("""
+        app::run
+          app::deeper
+            app::ends
+              app::waits_to_be_cancelled
+        app::after
+    """)
+
+
+ENDED_TREE = """
+    app::run  unfinished
+      app::deeper  unfinished
+        app::ends  unfinished
+"""
+
+
+@case(ALL_BUILDS)
+def calls_that_exit_never_return(test, build):
+    program = test.program(build, "ends.cc")
+    run = test.run(program, "exit", modules="app", status=3)
+    assert run.stdout == "ends here\n"
+    run.expect_tree(ENDED_TREE)
+    test.run(program, "quick_exit", modules="app", status=3).expect_tree(ENDED_TREE)
+
+
+@case(ALL_BUILDS)
+def what_was_open_for_a_while_when_the_program_died_is_unfinished(test, build):
+    program = test.program(build, "ends.cc")
+    for how, status in (("_exit", 3), ("abort", -6), ("segv", -11)):
+        run = test.run(program, how, "300", modules="app", status=status)
+        assert run.stdout == "ends here\n", how
+        run.expect_tree(ENDED_TREE)
+
+
+@case(ALL_BUILDS)
+def an_exception_that_ends_the_program_ends_it_as_before(test, build):
+    program = test.program(build, "ends.cc")
+    message = ("terminate called after throwing an instance of 'std::runtime_error'\n"
+               "  what():  nobody catches this\n")
+    for how in ("noexcept", "uncaught"):
+        run = test.run(program, how, "300", modules="app", status=-6, quiet=False)
+        assert run.stderr == message, run.stderr
+        forest = run.forest()
+        assert forest.text().startswith(textwrap.dedent(ENDED_TREE).strip("\n")), forest.text()
+    # No handler: nothing is unwound.
+    fails, = forest.named("app::fails")
+    assert fails.attributes["autotrace.unfinished"] and not fails.error
+    run = test.run(program, "escaping", "300", modules="app", status=-6, quiet=False)
+    assert run.stderr == message, run.stderr
+    run.expect_tree("app::fails  unfinished")
