@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <exception>
+#include <typeinfo>
 
 #include "runtime/thread_slot.h"
 
@@ -37,7 +38,8 @@ const void* ExceptionType(CppLibrary* library) {
   const void* type = library->exception_type.load(std::memory_order_acquire);
   if (type != nullptr) return type;
   void* handle = dlopen(library->file, RTLD_LAZY | RTLD_NOLOAD);
-  if (handle == nullptr) return nullptr;
+  // Linked into the program. Types are compared by name, so libstdc++'s in here does as well.
+  if (handle == nullptr) return library->version != nullptr ? &typeid(std::exception) : nullptr;
   type = library->version != nullptr ? dlvsym(handle, kSymbol, library->version)
                                      : dlsym(handle, kSymbol);
   library->exception_type.store(type, std::memory_order_release);

@@ -22,7 +22,8 @@ struct CppLibrary {
   std::atomic<const void*> exception_type{nullptr};
 };
 
-// False when this is no C++ exception that we know the layout of.
+// False when this is no C++ exception that we know the layout of. Fills in object, type, library
+// and `again`.
 bool ParseException(const _Unwind_Exception* exception, CppLibrary* library,
                     RaisedException* parsed);
 

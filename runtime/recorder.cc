@@ -319,8 +319,8 @@ uint64_t Recorder::NewSequence() {
   return next_sequence_++;
 }
 
-// Gives an open span its identity. If the program is killed, the span is known from the last copy of
-// open frames only, where it may still be without: then this record tells.
+// Gives an open span its identity. If the program is killed, the span is known from the last copy
+// of open frames only, where it may still be without: then this record tells.
 void Recorder::Identify(Frame* frame) {
   frame->sequence = NewSequence();
   if (frame->start > shared_->open_frames_copied.load(std::memory_order_relaxed)) return;

@@ -151,9 +151,9 @@ class Recorder {
   // ---- Control flow that skips exits (recorder_unwinding.cc)
   // An exception is thrown. `frame_address`: where to begin its stack; 0: no stack.
   void ExceptionRaised(const RaisedException& raised, uint64_t frame_address);
-  // The unwinder enters a frame again, which has this stack pointer: the exception has left all
-  // below.
-  void UnwoundTo(uint64_t stack_pointer, const RaisedException& exception);
+  // The unwinder enters a frame again, which has this stack pointer, to clean up or to handle the
+  // exception: it has left all below.
+  void UnwoundTo(uint64_t stack_pointer, const RaisedException& exception, bool is_handler);
   // A handler has begun.
   void ExceptionCaught(const void* object);
   // The same by longjmp or an unwinding that is no exception (pthread_exit): no errors.

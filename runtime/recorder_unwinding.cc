@@ -54,13 +54,18 @@ void Recorder::ExceptionCaught(const void* object) {
   if (thrown_->MarkedBy(frame) == nullptr) frame->function &= ~kMark;
 }
 
-void Recorder::UnwoundTo(uint64_t stack_pointer, const RaisedException& exception) {
+void Recorder::UnwoundTo(uint64_t stack_pointer, const RaisedException& exception,
+                         bool is_handler) {
+  const ThrownException* known = nullptr;
   if (thrown_ != nullptr) {
-    const ThrownException* known = thrown_->Find(exception.object);
+    known = thrown_->Find(exception.object);
     // Its throw was not seen: another library took the unwinder's place before us.
     if (known == nullptr || !known->is_on_its_way()) ExceptionRaised(exception, 0);
   }
   PruneDeadFrames(0, stack_pointer - 1, 0);
+  if (is_handler && known != nullptr && !known->raised.catch_is_told) {
+    ExceptionCaught(exception.object);
+  }
 }
 
 void Recorder::JumpedTo(uint64_t stack_pointer) {

@@ -6,14 +6,13 @@
 // against them: as the versions that libstdc++ and libgcc_s have, and as the first version of this
 // library, which stands for references without one (libc++abi, LLVM's libunwind). Where a program
 // has its C++ library or its unwinder linked in, or another library takes their place before us
-// (the address sanitizer), less is seen; docs/guarantees.md says what then.
+// (the address sanitizer), less is seen: docs/guarantees.md says what then.
 //
 // Functions here run on traced threads in the middle of a throw.
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unwind.h>
 
 #include <atomic>
@@ -24,147 +23,192 @@
 namespace autotrace {
 namespace {
 
-// One C++ library and its unwinder; the real functions are looked up when first needed, because a
-// program in C may load its C++ library late.
-class Unwinder {
+// A function that one of ours takes the place of. Looked up when first needed, because a program in
+// C may load its C++ library late.
+class RealFunction {
  public:
-  struct Symbol {
-    const char* name;
-    const char* version;  // null: the default one
-    const char* library;  // where it is when it cannot be seen from here
-  };
+  // `version` null: the default one. `file`: the library that has it, for when it is not among the
+  // program's global symbols.
+  constexpr RealFunction(const char* name, const char* version, const char* file)
+      : name_(name), version_(version), file_(file) {}
 
-  template <typename Function>
-  static Function Real(std::atomic<void*>* place, const Symbol& symbol) {
-    void* found = place->load(std::memory_order_acquire);
-    if (__builtin_expect(found == nullptr, 0)) {
-      found = LookUp(symbol);
-      // Somebody called it by this name, so it exists.
-      if (found == nullptr) abort();
-      place->store(found, std::memory_order_release);
-    }
-    return reinterpret_cast<Function>(found);
-  }
-
-  static void* LookUp(const Symbol& symbol) {
+  // Null when there is none.
+  void* Find() {
+    void* found = found_.load(std::memory_order_acquire);
+    if (__builtin_expect(found != nullptr, 1)) return found;
     const int error_number = errno;
-    void* found = Find(RTLD_NEXT, symbol);
+    found = FindIn(RTLD_NEXT);
     if (found == nullptr) {
-      void* library = dlopen(symbol.library, RTLD_LAZY | RTLD_NOLOAD);
-      if (library != nullptr) found = Find(library, symbol);
+      void* library = dlopen(file_, RTLD_LAZY | RTLD_NOLOAD);
+      if (library != nullptr) found = FindIn(library);
     }
     errno = error_number;
+    found_.store(found, std::memory_order_release);
     return found;
   }
 
- private:
-  static void* Find(void* scope, const Symbol& symbol) {
-    return symbol.version != nullptr ? dlvsym(scope, symbol.name, symbol.version)
-                                     : dlsym(scope, symbol.name);
+  // For when it was called by its name, and so exists.
+  template <typename Function>
+  Function As() {
+    void* found = Find();
+    if (found == nullptr) abort();
+    return reinterpret_cast<Function>(found);
   }
+
+ private:
+  void* FindIn(void* scope) const {
+    return version_ != nullptr ? dlvsym(scope, name_, version_) : dlsym(scope, name_);
+  }
+
+  const char* name_;
+  const char* version_;
+  const char* file_;
+  std::atomic<void*> found_{nullptr};
 };
 
-// The exception that the unwinder is about to enter a frame for. Personality routines hand it to
-// the landing pad in the first of the registers for exceptions, and then set the address. That is
-// DWARF register 0 on x86-64 and on AArch64 (__builtin_eh_return_data_regno(0)).
+// A C++ library and its unwinder.
+struct CppRuntime {
+  CppLibrary library;
+  RealFunction raise;
+  RealFunction rethrow;
+  RealFunction set_register;
+  RealFunction set_address;
+  RealFunction get_cfa;
+  RealFunction begin_catch;
+};
+
+constinit CppRuntime g_gnu = {
+    {"libstdc++.so.6", "GLIBCXX_3.4"},
+    {"_Unwind_RaiseException", "GCC_3.0", "libgcc_s.so.1"},
+    {"_Unwind_Resume_or_Rethrow", "GCC_3.3", "libgcc_s.so.1"},
+    {"_Unwind_SetGR", "GCC_3.0", "libgcc_s.so.1"},
+    {"_Unwind_SetIP", "GCC_3.0", "libgcc_s.so.1"},
+    {"_Unwind_GetCFA", "GCC_3.3", "libgcc_s.so.1"},
+    {"__cxa_begin_catch", "CXXABI_1.3", "libstdc++.so.6"},
+};
+constinit CppRuntime g_unversioned = {
+    {"libc++abi.so.1", nullptr},
+    {"_Unwind_RaiseException", nullptr, "libunwind.so.1"},
+    {"_Unwind_Resume_or_Rethrow", nullptr, "libunwind.so.1"},
+    {"_Unwind_SetGR", nullptr, "libunwind.so.1"},
+    {"_Unwind_SetIP", nullptr, "libunwind.so.1"},
+    {"_Unwind_GetCFA", nullptr, "libunwind.so.1"},
+    {"__cxa_begin_catch", nullptr, "libc++abi.so.1"},
+};
+
+// Where the unwinder is about to enter a frame. Personality routines hand the exception to the
+// landing pad in the first of the registers for exceptions, and the number of the handler in the
+// second one, and then set the address. These are DWARF registers 0 and 1 on x86-64 and on AArch64
+// (__builtin_eh_return_data_regno).
 constexpr int kExceptionRegister = 0;
-thread_local constinit const _Unwind_Exception* t_landing
-    __attribute__((tls_model("initial-exec"))) = nullptr;
+constexpr int kHandlerRegister = 1;
+struct Landing {
+  const _Unwind_Exception* exception;  // null: none
+  uint64_t handler;                    // 0: only cleans up
+};
+constinit thread_local Landing t_landing __attribute__((tls_model("initial-exec"))) = {};
 
-template <typename Work>
-void TellRecorder(Work work) {
-  // Null: nothing was ever recorded on this thread, or this is our own code.
-  if (t_slot.active != nullptr) WithRecorder(t_slot.active, work);
+// Nothing was ever recorded on this thread, or this is our own code.
+bool NobodyListens() { return t_slot.active == nullptr; }
+
+bool InSameBinary(const void* first, const void* second) {
+  dl_find_object found[2];
+  return _dl_find_object(const_cast<void*>(first), &found[0]) == 0 &&
+         _dl_find_object(const_cast<void*>(second), &found[1]) == 0 &&
+         found[0].dlfo_link_map == found[1].dlfo_link_map;
 }
 
-__attribute__((noinline)) void TellRaised(const _Unwind_Exception* exception, CppLibrary* library,
-                                          bool again, uint64_t frame_address) {
+// `caller` is in the C++ library, wherever that is.
+__attribute__((noinline)) void TellRaised(CppRuntime* runtime, const _Unwind_Exception* exception,
+                                          bool again, uint64_t frame_address, const void* caller) {
   RaisedException raised;
-  if (!ParseException(exception, library, &raised)) return;
+  if (NobodyListens() || !ParseException(exception, &runtime->library, &raised)) return;
   raised.again |= again;
-  TellRecorder([&](Recorder* recorder) { recorder->ExceptionRaised(raised, frame_address); });
+  const void* begin_catch = runtime->begin_catch.Find();
+  raised.catch_is_told = begin_catch != nullptr && InSameBinary(caller, begin_catch);
+  WithRecorder(t_slot.active,
+               [&](Recorder* recorder) { recorder->ExceptionRaised(raised, frame_address); });
 }
 
-__attribute__((noinline)) void TellLanding(uint64_t stack_pointer, CppLibrary* library) {
-  const _Unwind_Exception* exception = t_landing;
-  t_landing = nullptr;
-  if (exception == nullptr) return;
+__attribute__((noinline)) void TellLanding(CppRuntime* runtime, _Unwind_Context* context) {
+  const Landing landing = t_landing;
+  t_landing = {};
+  if (NobodyListens() || landing.exception == nullptr) return;
+  using GetCfa = _Unwind_Word (*)(_Unwind_Context*);
+  const uint64_t stack_pointer = runtime->get_cfa.As<GetCfa>()(context);
   RaisedException raised;
-  const bool is_cpp = ParseException(exception, library, &raised);
-  TellRecorder([&](Recorder* recorder) {
+  const bool is_cpp = ParseException(landing.exception, &runtime->library, &raised);
+  WithRecorder(t_slot.active, [&](Recorder* recorder) {
     if (is_cpp) {
-      recorder->UnwoundTo(stack_pointer, raised);
+      recorder->UnwoundTo(stack_pointer, raised, landing.handler != 0);
     } else {
       recorder->JumpedTo(stack_pointer);  // a thread that is cancelled or ends itself
     }
   });
 }
 
-__attribute__((noinline)) void TellCaught(const _Unwind_Exception* exception, CppLibrary* library) {
+__attribute__((noinline)) void TellCaught(CppRuntime* runtime, const void* exception) {
   RaisedException raised;
-  if (!ParseException(exception, library, &raised)) return;
-  TellRecorder([&](Recorder* recorder) { recorder->ExceptionCaught(raised.object); });
+  if (NobodyListens() || !ParseException(static_cast<const _Unwind_Exception*>(exception),
+                                         &runtime->library, &raised)) {
+    return;
+  }
+  WithRecorder(t_slot.active,
+               [&](Recorder* recorder) { recorder->ExceptionCaught(raised.object); });
 }
 
-CppLibrary g_gnu = {"libstdc++.so.6", "GLIBCXX_3.4"};
-CppLibrary g_other = {"libc++abi.so.1", nullptr};
+void NoteRegister(int number, uint64_t value) {
+  if (number == kExceptionRegister) {
+    t_landing.exception = reinterpret_cast<const _Unwind_Exception*>(value);
+  } else if (number == kHandlerRegister) {
+    t_landing.handler = value;
+  }
+}
+
+using Raise = _Unwind_Reason_Code (*)(_Unwind_Exception*);
+using SetRegister = void (*)(_Unwind_Context*, int, _Unwind_Word);
+using SetAddress = void (*)(_Unwind_Context*, _Unwind_Ptr);
+using BeginCatch = void* (*)(void*);
 
 }  // namespace
 }  // namespace autotrace
 
-// Defines the five functions for one C++ library: `gcc3`, `gcc33` and `cxx` are the versions of the
-// real ones (null: the default), `unwinder` and `library` the files that hold them. They end in
-// tail calls: the unwinder sees no frame of ours.
-#define AUTOTRACE_UNWIND_HOOKS(suffix, which, gcc3, gcc33, cxx, unwinder, library)                \
+#define AUTOTRACE_INTERPOSED extern "C" __attribute__((visibility("default")))
+#define AUTOTRACE_CFA reinterpret_cast<uint64_t>(__builtin_dwarf_cfa())
+#define AUTOTRACE_CALLER __builtin_return_address(0)
+
+// The five functions for one C++ runtime. They end in tail calls: the unwinder sees no frame of
+// ours.
+#define AUTOTRACE_UNWIND_HOOKS(suffix, runtime)                                                   \
   AUTOTRACE_INTERPOSED _Unwind_Reason_Code autotrace_raise_##suffix(                              \
       _Unwind_Exception* exception) {                                                             \
-    static std::atomic<void*> place;                                                              \
-    autotrace::TellRaised(exception, &autotrace::which, false, AUTOTRACE_CFA);                    \
-    return autotrace::Unwinder::Real<_Unwind_Reason_Code (*)(_Unwind_Exception*)>(                \
-        &place, {"_Unwind_RaiseException", gcc3, unwinder})(exception);                           \
+    TellRaised(&runtime, exception, false, AUTOTRACE_CFA, AUTOTRACE_CALLER);                      \
+    return runtime.raise.As<Raise>()(exception);                                                  \
   }                                                                                               \
   AUTOTRACE_INTERPOSED _Unwind_Reason_Code autotrace_rethrow_##suffix(                            \
       _Unwind_Exception* exception) {                                                             \
-    static std::atomic<void*> place;                                                              \
-    autotrace::TellRaised(exception, &autotrace::which, true, AUTOTRACE_CFA);                     \
-    return autotrace::Unwinder::Real<_Unwind_Reason_Code (*)(_Unwind_Exception*)>(                \
-        &place, {"_Unwind_Resume_or_Rethrow", gcc33, unwinder})(exception);                       \
+    TellRaised(&runtime, exception, true, AUTOTRACE_CFA, AUTOTRACE_CALLER);                       \
+    return runtime.rethrow.As<Raise>()(exception);                                                \
   }                                                                                               \
   AUTOTRACE_INTERPOSED void autotrace_set_register_##suffix(_Unwind_Context* context, int number, \
                                                             _Unwind_Word value) {                 \
-    static std::atomic<void*> place;                                                              \
-    if (number == autotrace::kExceptionRegister) {                                                \
-      autotrace::t_landing = reinterpret_cast<const _Unwind_Exception*>(value);                   \
-    }                                                                                             \
-    return autotrace::Unwinder::Real<void (*)(_Unwind_Context*, int, _Unwind_Word)>(              \
-        &place, {"_Unwind_SetGR", gcc3, unwinder})(context, number, value);                       \
+    NoteRegister(number, value);                                                                  \
+    return runtime.set_register.As<SetRegister>()(context, number, value);                        \
   }                                                                                               \
   AUTOTRACE_INTERPOSED void autotrace_set_address_##suffix(_Unwind_Context* context,              \
                                                            _Unwind_Ptr address) {                 \
-    static std::atomic<void*> place;                                                              \
-    static std::atomic<void*> place_of_cfa;                                                       \
-    if (autotrace::t_slot.active != nullptr) {                                                    \
-      const auto get_cfa = autotrace::Unwinder::Real<_Unwind_Word (*)(_Unwind_Context*)>(         \
-          &place_of_cfa, {"_Unwind_GetCFA", gcc33, unwinder});                                    \
-      autotrace::TellLanding(get_cfa(context), &autotrace::which);                                \
-    }                                                                                             \
-    return autotrace::Unwinder::Real<void (*)(_Unwind_Context*, _Unwind_Ptr)>(                    \
-        &place, {"_Unwind_SetIP", gcc3, unwinder})(context, address);                             \
+    TellLanding(&runtime, context);                                                               \
+    return runtime.set_address.As<SetAddress>()(context, address);                                \
   }                                                                                               \
   AUTOTRACE_INTERPOSED void* autotrace_begin_catch_##suffix(void* exception) {                    \
-    static std::atomic<void*> place;                                                              \
-    autotrace::TellCaught(static_cast<const _Unwind_Exception*>(exception), &autotrace::which);   \
-    return autotrace::Unwinder::Real<void* (*)(void*)>(                                           \
-        &place, {"__cxa_begin_catch", cxx, library})(exception);                                  \
+    TellCaught(&runtime, exception);                                                              \
+    return runtime.begin_catch.As<BeginCatch>()(exception);                                       \
   }
 
-#define AUTOTRACE_INTERPOSED extern "C" __attribute__((visibility("default")))
-#define AUTOTRACE_CFA reinterpret_cast<uint64_t>(__builtin_dwarf_cfa())
-
-AUTOTRACE_UNWIND_HOOKS(gnu, g_gnu, "GCC_3.0", "GCC_3.3", "CXXABI_1.3", "libgcc_s.so.1",
-                       "libstdc++.so.6")
-AUTOTRACE_UNWIND_HOOKS(other, g_other, nullptr, nullptr, nullptr, "libunwind.so.1",
-                       "libc++abi.so.1")
+namespace autotrace {
+AUTOTRACE_UNWIND_HOOKS(gnu, g_gnu)
+AUTOTRACE_UNWIND_HOOKS(unversioned, g_unversioned)
+}  // namespace autotrace
 
 __asm__(".symver autotrace_raise_gnu,_Unwind_RaiseException@GCC_3.0");
 __asm__(".symver autotrace_rethrow_gnu,_Unwind_Resume_or_Rethrow@GCC_3.3");
@@ -172,8 +216,8 @@ __asm__(".symver autotrace_set_register_gnu,_Unwind_SetGR@GCC_3.0");
 __asm__(".symver autotrace_set_address_gnu,_Unwind_SetIP@GCC_3.0");
 __asm__(".symver autotrace_begin_catch_gnu,__cxa_begin_catch@CXXABI_1.3");
 // The first version in exports.map: the one that references without a version are given.
-__asm__(".symver autotrace_raise_other,_Unwind_RaiseException@GLIBC_2.2.5");
-__asm__(".symver autotrace_rethrow_other,_Unwind_Resume_or_Rethrow@GLIBC_2.2.5");
-__asm__(".symver autotrace_set_register_other,_Unwind_SetGR@GLIBC_2.2.5");
-__asm__(".symver autotrace_set_address_other,_Unwind_SetIP@GLIBC_2.2.5");
-__asm__(".symver autotrace_begin_catch_other,__cxa_begin_catch@GLIBC_2.2.5");
+__asm__(".symver autotrace_raise_unversioned,_Unwind_RaiseException@GLIBC_2.2.5");
+__asm__(".symver autotrace_rethrow_unversioned,_Unwind_Resume_or_Rethrow@GLIBC_2.2.5");
+__asm__(".symver autotrace_set_register_unversioned,_Unwind_SetGR@GLIBC_2.2.5");
+__asm__(".symver autotrace_set_address_unversioned,_Unwind_SetIP@GLIBC_2.2.5");
+__asm__(".symver autotrace_begin_catch_unversioned,__cxa_begin_catch@GLIBC_2.2.5");

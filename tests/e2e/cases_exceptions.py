@@ -2,7 +2,7 @@
 
 import textwrap
 
-from harness import ALL_BUILDS, case
+from harness import ALL_BUILDS, BOTH_COMPILERS, ONE_BUILD, Build, case
 
 
 @case(ALL_BUILDS)
@@ -34,15 +34,18 @@ def calls_left_by_an_exception_end_there_and_are_errors(test, build):
     """)
 
 
+LONGJMP_TREE = """
+    app::run x2
+      app::descend
+        app::deeper
+      app::resume
+"""
+
+
 @case(ALL_BUILDS)
 def calls_left_by_longjmp_end_there(test, build):
     run = test.run(test.program(build, "longjmp.cc"), modules="app")
-    run.expect_tree("""
-        app::run x2
-          app::descend
-            app::deeper
-          app::resume
-    """)
+    run.expect_tree(LONGJMP_TREE)
 
 
 EXCEPTION_KINDS_OUTPUT = """\
@@ -176,3 +179,79 @@ def an_exception_that_ends_the_program_ends_it_as_before(test, build):
     run = test.run(program, "escaping", "300", modules="app", status=-6, quiet=False)
     assert run.stderr == message, run.stderr
     run.expect_tree("app::fails  unfinished")
+
+
+def expect_every_way(test, program, expected=EXCEPTION_KINDS_TREE, env=None):
+    run = test.run(program, modules="app", env=env)
+    assert run.stdout == EXCEPTION_KINDS_OUTPUT, run.stdout
+    return run.expect_tree(expected)
+
+
+@case(BOTH_COMPILERS)
+def exceptions_are_seen_with_the_cpp_library_linked_in(test, build):
+    forest = expect_every_way(test, test.program(
+        build, "exception_kinds.cc", name="static_libstdcxx", link=["-static-libstdc++"]))
+    assert "second base" in str(forest.one("app::original").events)
+
+
+@case(ONE_BUILD)
+def with_the_unwinder_linked_in_calls_end_in_time_but_are_no_errors(test, build):
+    # What GCC's own exit hooks tell.
+    expect_every_way(test, test.program(
+        build, "exception_kinds.cc", name="static_libgcc",
+        link=["-static-libstdc++", "-static-libgcc"]), EXCEPTION_KINDS_TREE.replace("  ERROR", "")
+        .replace("""app::fails_sometimes
+        app::fails_sometimes
+        app::fails_sometimes
+        app::fails_sometimes
+        app::fails_sometimes
+        app::fails_sometimes""", "app::fails_sometimes x6"))
+
+
+@case(ONE_BUILD)
+def exceptions_are_seen_under_sanitizers(test, build):
+    for sanitizer in ("address", "thread", "undefined"):
+        expect_every_way(test, test.program(
+            build, "exception_kinds.cc", name="sanitize_" + sanitizer,
+            flags=["-fsanitize=" + sanitizer]))
+
+
+@case(BOTH_COMPILERS)
+def exceptions_are_seen_with_link_time_optimisation(test, build):
+    link = test.lld_flags() if build.family == "clang" else []
+    expect_every_way(test, test.program(
+        build, "exception_kinds.cc", name="lto", flags=["-flto"], link=link))
+
+
+@case(ONE_BUILD)
+def exceptions_are_seen_in_hardened_programs(test, build):
+    expect_every_way(test, test.program(
+        build, "exception_kinds.cc", name="hardened",
+        flags=["-fcf-protection=full", "-D_FORTIFY_SOURCE=2", "-D_GLIBCXX_DEBUG", "-fno-plt",
+               "-fstack-protector-strong"], link=["-Wl,-z,now"]))
+    run = test.run(test.program(build, "longjmp.cc", name="fortified_longjmp",
+                                flags=["-D_FORTIFY_SOURCE=2"]), modules="app")
+    run.expect_tree(LONGJMP_TREE)
+
+
+@case([Build("clang", "-O2")])
+def exceptions_of_libcxx_are_seen(test, build):
+    flags, link = test.libcxx_flags()
+    forest = expect_every_way(test, test.program(
+        build, "exception_kinds.cc", name="libcxx", flags=flags, link=link))
+    assert "second base" in str(forest.one("app::original").events)
+
+
+@case(BOTH_COMPILERS)
+def exceptions_keep_their_calls_only_if_wanted(test, build):
+    program = test.program(build, "exceptions.cc")
+    kept = test.run(program, modules="app", env={"AUTOTRACE_MIN_DURATION": "10s"}).forest()
+    assert {span.name for span in kept.spans} == {
+        "app::run", "app::outer", "app::rethrower", "app::guarded", "app::middle", "app::inner",
+        "app::Guard::~Guard"}
+    test.run(program, modules="app", env={
+        "AUTOTRACE_MIN_DURATION": "10s", "AUTOTRACE_KEEP_ERRORS": "false"}).expect_tree("")
+    bare = test.run(program, modules="app", env={"AUTOTRACE_EXCEPTION_STACKTRACE": "false"})
+    event = bare.forest().named("app::outer")[0].events[0]
+    assert [pair["key"] for pair in event["attributes"]] == [
+        "exception.type", "exception.message"], event

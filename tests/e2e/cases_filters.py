@@ -172,6 +172,8 @@ def short_calls_leave_no_span(test, build):
           app::slow
           app::holder
             app::slow
+          app::catcher
+            app::thrower  ERROR
           app::with_manual_span
             Manual
           app::varies

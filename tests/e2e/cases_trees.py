@@ -175,12 +175,8 @@ def a_c_program_is_traced(test, build):
 
 @case([Build("clang", "-O2")])
 def a_program_on_clangs_cxx_library_is_traced(test, build):
-    libcxx = test.paths.libcxx
-    if not os.path.isdir(libcxx):
-        raise Skip("libc++ is missing (scripts/setup --tests)")
-    program = test.program(
-        build, "threads.cc", flags=["-nostdinc++", "-isystem", libcxx + "/include/c++/v1"],
-        link=["-nostdlib++", f"-L{libcxx}/lib", f"-Wl,-rpath,{libcxx}/lib", "-lc++", "-lc++abi"])
+    flags, link = test.libcxx_flags()
+    program = test.program(build, "threads.cc", flags=flags, link=link)
     run = test.run(program, 2, modules="app::work,app::part")
     run.expect_tree("""
         app::work x2

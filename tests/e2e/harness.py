@@ -223,6 +223,14 @@ class Test:
             pass  # made by another case
         return ["-fuse-ld=lld", f"-B{folder}"]
 
+    def libcxx_flags(self):
+        """Words for `flags` and for `link` that take Clang's C++ library."""
+        libcxx = self.paths.libcxx
+        if not os.path.isdir(libcxx):
+            raise Skip("libc++ is missing (scripts/setup --tests)")
+        return (["-nostdinc++", "-isystem", libcxx + "/include/c++/v1"],
+                ["-nostdlib++", f"-L{libcxx}/lib", f"-Wl,-rpath,{libcxx}/lib", "-lc++", "-lc++abi"])
+
     def copy(self, path, name=None):
         """A copy of a built file in this case's directory, for changing it (strip, objcopy)."""
         target = self.directory / (name or path.name)

@@ -376,6 +376,64 @@ TEST_CASE("an error or a missed exit is told apart") {
   CHECK(decoded.decoder->statistics().unfinished == 1);
 }
 
+TEST_CASE("every span that an exception left has its event") {
+  Records records;
+  records.TraceBegin({.function = kRun, .root_sequence = 1});
+  records.Exception(2, 7, 200, "St13runtime_error", "no such table", {kRun + 5});
+  records.Span({.function = kParse,
+                .start = 100,
+                .end = 300,
+                .sequence = 2,
+                .parent = 1,
+                .flags = format::kSpanError});
+  records.Exception(1, 7, 200);
+  records.Span(
+      {.function = kRun, .start = 50, .end = 400, .sequence = 1, .flags = format::kSpanError});
+  const Decoded decoded = Decode(MakeStream().Add(1, records, 600));
+  for (const char* name : {"app::parse<int>", "app::run"}) {
+    const Span& span = Find(decoded, name).span;
+    CAPTURE(name);
+    CHECK(span.error_description == "std::runtime_error: no such table");
+    REQUIRE(span.events.size() == 1);
+    const Event& event = span.events[0];
+    CHECK(event.name == "exception");
+    CHECK(event.unix_nanos > Find(decoded, "app::parse<int>").span.start_unix_nanos);
+    CHECK(event.unix_nanos < Find(decoded, "app::parse<int>").span.end_unix_nanos);
+    REQUIRE(event.attributes.size() == 3);
+    CHECK(event.attributes[0] == Attribute("exception.type", "std::runtime_error"));
+    CHECK(event.attributes[1] == Attribute("exception.message", "no such table"));
+    CHECK(event.attributes[2].first == "exception.stacktrace");
+    CHECK(std::get<std::string>(event.attributes[2].second).substr(0, 8) == "app::run");
+  }
+}
+
+TEST_CASE("an exception whose description was lost still has its time") {
+  Records records;
+  records.TraceBegin({.function = kRun, .root_sequence = 1});
+  records.Exception(1, 7, 200);
+  records.Span(
+      {.function = kRun, .start = 50, .end = 400, .sequence = 1, .flags = format::kSpanError});
+  const Decoded decoded = Decode(MakeStream().Add(1, records, 600));
+  const Span& span = Find(decoded, "app::run").span;
+  CHECK(span.error);
+  CHECK(span.error_description.empty());
+  REQUIRE(span.events.size() == 1);
+  CHECK(span.events[0].attributes.empty());
+}
+
+TEST_CASE("an exception whose parts do not fill its record is reported") {
+  Records records;
+  records.TraceBegin({.function = kRun, .root_sequence = 1});
+  format::ExceptionHeader header = {};
+  header.stack_count = 0xffff'ffff;
+  records.Extension(format::ExtensionType::kException, 1,
+                    {reinterpret_cast<const char*>(&header), sizeof(header)});
+  records.Span({.function = kRun, .start = 50, .end = 400, .sequence = 1});
+  const Decoded decoded = Decode(MakeStream().Add(1, records, 600));
+  CHECK(decoded.errors.size() == 1);
+  CHECK(Find(decoded, "app::run").span.events.empty());
+}
+
 TEST_CASE("records up to a damaged one are read") {
   Records records = OneTree();
   records.Word(format::HeadWord(static_cast<format::RecordKind>(9), 0, 1));

@@ -115,6 +115,21 @@ class Records {
     return Extension(format::ExtensionType::kStack, sequence,
                      {reinterpret_cast<const char*>(addresses.data()), addresses.size() * 8});
   }
+  // Without `type`: as what follows the span that an exception is described with.
+  Records& Exception(uint64_t sequence, uint64_t id, uint64_t ticks, std::string_view type = "",
+                     std::string_view message = "", const std::vector<uint64_t>& stack = {}) {
+    format::ExceptionHeader header = {};
+    header.id = id;
+    header.ticks = ticks;
+    header.type_size = static_cast<uint32_t>(type.size());
+    header.message_size = static_cast<uint32_t>(message.size());
+    header.stack_count = static_cast<uint32_t>(stack.size());
+    std::string payload;
+    AppendStruct(&payload, header);
+    for (const uint64_t address : stack) AppendStruct(&payload, address);
+    payload.append(type).append(message);
+    return Extension(format::ExtensionType::kException, sequence, payload);
+  }
   Records& Word(uint64_t word) {
     AppendStruct(&bytes_, word);
     return *this;

@@ -65,10 +65,12 @@ void FakeProgram::FreeAllChunks() {
 }
 
 FakeThread::FakeThread(FakeProgram* program, size_t shadow_bytes)
-    : shadow_memory_(MapMemory(shadow_bytes)), shadow_bytes_(shadow_bytes) {
+    : shadow_memory_(MapMemory(shadow_bytes)), shadow_bytes_(shadow_bytes), thrown_() {
   recorder_.Initialize(&program->shared(), program->NextThreadIndex(),
                        StackSegment::Place(shadow_memory_, shadow_bytes), nullptr, kStackEnd,
                        /*tid=*/1);
+  thrown_.Reset();
+  recorder_.set_thrown_exceptions(&thrown_);
 }
 
 FakeThread::~FakeThread() {

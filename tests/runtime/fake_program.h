@@ -86,6 +86,18 @@ class FakeThread {
   ~FakeThread();
 
   Recorder& recorder() { return recorder_; }
+
+  // An exception of this object, where the innermost call stands.
+  void Throw(const int* object, bool again = false) {
+    recorder_.ExceptionRaised({.object = object, .again = again}, stack_pointer_ - 32);
+  }
+  // The unwinder gives up so many calls and enters the one below them, whose exit hook GCC's code
+  // calls next and Clang's does not.
+  void Unwind(int calls, const int* object) {
+    stack_pointer_ += calls * kFrameBytes;
+    recorder_.UnwoundTo(stack_pointer_, {.object = object}, /*is_handler=*/false);
+  }
+  void Catch(const int* object) { recorder_.ExceptionCaught(object); }
   // The lowest address of the innermost call's frame.
   uint64_t stack_pointer() const { return stack_pointer_; }
   void set_stack_pointer(uint64_t address) { stack_pointer_ = address; }
@@ -133,6 +145,7 @@ class FakeThread {
   void* shadow_memory_;
   size_t shadow_bytes_;
   Recorder recorder_;
+  ThrownExceptions thrown_;
   uint64_t stack_pointer_ = kStackEnd - 4096;
 };
 
