@@ -52,6 +52,7 @@ struct Config {
   bool root_stacktrace = false;
   bool exception_stacktrace = true;
   bool keep_errors = true;
+  bool thread_parents = true;
   bool process_args = false;
 
   // ---- where it goes

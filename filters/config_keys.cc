@@ -234,6 +234,8 @@ std::vector<ConfigKey> SpanKeys() {
                                           "exceptions carry the stack where they were thrown"),
       Bool<&Config::keep_errors>("keep_errors", "AUTOTRACE_KEEP_ERRORS",
                                  "calls left by an exception are kept whatever their duration"),
+      Bool<&Config::thread_parents>("thread_parents", "AUTOTRACE_THREAD_PARENTS",
+                                    "the span that starts a thread is the parent of its spans"),
       Bool<&Config::process_args>("process_args", "AUTOTRACE_PROCESS_ARGS",
                                   "put the command line into the resource (it may hold secrets)"),
   };

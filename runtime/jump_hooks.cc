@@ -4,10 +4,10 @@
 // Exported as glibc's versions only, like the functions in unwind_hooks.cc. Async-signal-safe where
 // the real ones are: the recorder is told without locks, and the real functions are looked up when
 // the library is loaded.
-#include <dlfcn.h>
 #include <setjmp.h>
 #include <stdint.h>
 
+#include "runtime/real_function.h"
 #include "runtime/thread_slot.h"
 
 #if defined(__x86_64__)
@@ -17,30 +17,16 @@ namespace {
 
 using Jump = void (*)(__jmp_buf_tag* environment, int value);
 
-// glibc's own. Looked up when the library is loaded, or by a jump before that.
-class RealJump {
- public:
-  constexpr RealJump(const char* name, const char* version) : name_(name), version_(version) {}
+constinit RealFunction g_longjmp("longjmp", "GLIBC_2.2.5");
+constinit RealFunction g_underscore_longjmp("_longjmp", "GLIBC_2.2.5");
+constinit RealFunction g_siglongjmp("siglongjmp", "GLIBC_2.2.5");
+constinit RealFunction g_checked_longjmp("__longjmp_chk", "GLIBC_2.11");
 
-  Jump get() {
-    if (found_ == nullptr) found_ = reinterpret_cast<Jump>(dlvsym(RTLD_NEXT, name_, version_));
-    return found_;
-  }
-
- private:
-  const char* name_;
-  const char* version_;
-  Jump found_ = nullptr;
-};
-
-constinit RealJump g_longjmp("longjmp", "GLIBC_2.2.5");
-constinit RealJump g_underscore_longjmp("_longjmp", "GLIBC_2.2.5");
-constinit RealJump g_siglongjmp("siglongjmp", "GLIBC_2.2.5");
-constinit RealJump g_checked_longjmp("__longjmp_chk", "GLIBC_2.11");
-
+// A jump may be made by a signal handler, where looking up is not safe.
 __attribute__((constructor)) void FindRealJumps() {
-  for (RealJump* jump : {&g_longjmp, &g_underscore_longjmp, &g_siglongjmp, &g_checked_longjmp}) {
-    jump->get();
+  for (RealFunction* jump :
+       {&g_longjmp, &g_underscore_longjmp, &g_siglongjmp, &g_checked_longjmp}) {
+    jump->Find();
   }
 }
 
@@ -78,11 +64,10 @@ void TellJump(const __jmp_buf_tag* environment) {
 }  // namespace
 }  // namespace autotrace
 
-#define AUTOTRACE_JUMP(function, real)                                                        \
-  extern "C" __attribute__((visibility("default"))) void function(__jmp_buf_tag* environment, \
-                                                                  int value) {                \
-    autotrace::TellJump(environment);                                                         \
-    autotrace::real.get()(environment, value);                                                \
+#define AUTOTRACE_JUMP(function, real)                                        \
+  AUTOTRACE_INTERPOSED void function(__jmp_buf_tag* environment, int value) { \
+    autotrace::TellJump(environment);                                         \
+    autotrace::real.As<autotrace::Jump>()(environment, value);                \
   }
 
 AUTOTRACE_JUMP(autotrace_longjmp, g_longjmp)

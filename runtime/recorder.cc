@@ -221,7 +221,7 @@ void Recorder::EndFrame(Frame* frame, uint64_t end, uint16_t flags, ThrownExcept
 
 // Is this a root without recorded children, for which no trace needs to be announced?
 bool Recorder::IsAlone(const Frame* frame, uint64_t end) const {
-  return frame == first_segment_->first() && frame->sequence == 0 && remote_.span_id == 0 &&
+  return frame == first_segment_->first() && frame->sequence == 0 && !outer_.exists() &&
          shared_->capture_stack == nullptr &&
          (DecisionOf(frame->function) & ~decision::kThresholdMask & ~decision::kNamedExactly &
           ~decision::kDepthLimited) == (decision::kKnown | decision::kRecord) &&
@@ -363,11 +363,25 @@ void Recorder::CloseAll(uint16_t flags) {
 
 void Recorder::Trim() { segment_->Trim(); }
 
-void Recorder::PinCurrent() {
+OuterParent Recorder::PinCurrent() {
   Frame* current = NearestSpan(top_);
-  if (current == nullptr) return;
+  if (current == nullptr) return outer_;
   if (root_ == nullptr) BeginTrace();
   if (current->sequence == 0) Identify(current);
+  OuterParent identity;
+  CurrentTraceId(shared_->secret, identity.trace_id);
+  identity.sequence = current->sequence;
+  return identity;
+}
+
+// Of the trace that a span pushed now would belong to; its root has a sequence.
+void Recorder::CurrentTraceId(const IdSecret& secret, uint64_t trace_id[2]) const {
+  const Frame* root = RootFrame();
+  if (outer_.exists() && root != cut_root_) {
+    memcpy(trace_id, outer_.trace_id, sizeof(outer_.trace_id));
+  } else {
+    TraceIdOf(secret, root->sequence, trace_id);
+  }
 }
 
 void Recorder::AfterFork(const IdSecret& old_secret, uint64_t tid) {
@@ -378,11 +392,12 @@ void Recorder::AfterFork(const IdSecret& old_secret, uint64_t tid) {
   next_sequence_ = sequence_end_ = 0;
   Frame* current = NearestSpan(top_);
   if (current != nullptr && current->sequence != 0) {
-    const Frame* root = RootFrame();
-    if (remote_.span_id == 0 || root == cut_root_) {
-      TraceIdOf(old_secret, root->sequence, remote_.trace_id);
-    }
-    remote_.span_id = SpanIdOf(old_secret, current->sequence);
+    CurrentTraceId(old_secret, outer_.trace_id);
+    outer_.span_id = SpanIdOf(old_secret, current->sequence);
+    outer_.sequence = 0;
+  } else if (outer_.sequence != 0) {
+    outer_.span_id = SpanIdOf(old_secret, outer_.sequence);
+    outer_.sequence = 0;
   }
   for (Frame* frame = Below(top_); frame != nullptr; frame = Below(frame)) {
     // Known, and nothing else: it waits for its exit and leaves no span here.

@@ -66,10 +66,13 @@ struct RecorderShared {
   ExceptionText (*describe_exception)(const RaisedException& exception) = nullptr;
 };
 
-// A span outside of this process, or of before a fork.
-struct RemoteParent {
+// The parent of a thread's outermost spans: a span of another thread, or one outside of this
+// process (or of before a fork).
+struct OuterParent {
   uint64_t trace_id[2] = {0, 0};
-  uint64_t span_id = 0;  // 0: none
+  uint64_t span_id = 0;   // of one outside, else 0
+  uint64_t sequence = 0;  // of one in this process, else 0
+  bool exists() const { return (span_id | sequence) != 0; }
 };
 
 class Recorder {
@@ -172,8 +175,10 @@ class Recorder {
   void CloseAll(uint16_t flags);
   // Gives memory back that only deep recursion needed.
   void Trim();
-  // Before a fork: gives the innermost open span an identity, because the child will refer to it.
-  void PinCurrent();
+  // Gives the innermost open span an identity, because a thread, a child or another program will
+  // refer to it: it is kept, however short. Returns it; else the parent that new roots would have.
+  OuterParent PinCurrent();
+  void set_outer_parent(const OuterParent& parent) { outer_ = parent; }
   // In the forked child: open frames become the parent's, parents for new spans and never recorded
   // here; `old_secret` is the parent process's.
   void AfterFork(const IdSecret& old_secret, uint64_t tid);
@@ -239,6 +244,7 @@ class Recorder {
   void VisitOpenSpans(Visit visit) const;
   Frame* Below(Frame* frame) const;
   Frame* RootFrame() const;
+  void CurrentTraceId(const IdSecret& secret, uint64_t trace_id[2]) const;
   // The frame that is the parent of spans directly above `frame`'s position; null at a root.
   Frame* NearestSpan(Frame* frame) const;
   uint64_t ParentSequence(Frame* frame);
@@ -281,7 +287,7 @@ class Recorder {
   uint32_t chunk_sequence_;
   bool first_entry_;  // no call yet, and the first one is looked at
   ThrownExceptions* thrown_;
-  RemoteParent remote_;  // parent of roots above inherited frames
+  OuterParent outer_;  // of roots that no `roots` pattern cut out
 };
 
 }  // namespace autotrace

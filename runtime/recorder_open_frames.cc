@@ -64,7 +64,7 @@ size_t Recorder::CopyOpenFrames(std::string* frames, size_t limit, uint64_t trac
   trace_id[0] = trace_id[1] = 0;
   if (root_sequence != 0) {
     TraceIdOf(shared_->secret, root_sequence, trace_id);
-    if (remote_.span_id != 0) memcpy(trace_id, remote_.trace_id, sizeof(remote_.trace_id));
+    if (outer_.exists()) memcpy(trace_id, outer_.trace_id, sizeof(outer_.trace_id));
   }
   return unchanged;
 }

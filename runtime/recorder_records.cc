@@ -30,13 +30,12 @@ void Recorder::WriteTraceBegin(uint16_t extra_flags) {
   begin->root_sequence = root_->sequence;
   begin->call_site = root_->call_site;
   begin->parent_sequence = 0;
-  if (remote_.span_id != 0 && root_ != cut_root_) {
-    flags |= format::kTraceRemoteParent;
-    memcpy(begin->trace_id, remote_.trace_id, sizeof(begin->trace_id));
-    begin->parent_span_id = remote_.span_id;
-  } else {
-    TraceIdOf(shared_->secret, root_->sequence, begin->trace_id);
-    begin->parent_span_id = 0;
+  begin->parent_span_id = 0;
+  CurrentTraceId(shared_->secret, begin->trace_id);
+  if (outer_.exists() && root_ != cut_root_) {
+    flags |= outer_.sequence != 0 ? format::kTraceLocalParent : format::kTraceRemoteParent;
+    begin->parent_span_id = outer_.span_id;
+    begin->parent_sequence = outer_.sequence;
   }
   if (root_ == cut_root_) flags |= format::kTraceCut;
   __atomic_store_n(&begin->head,

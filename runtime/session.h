@@ -50,6 +50,7 @@ class Session {
   // Waits until all that was recorded so far has reached the sinks. False after the time is over.
   bool Flush(uint64_t timeout_nanos);
 
+  const filters::Config& config() const { return config_; }
   RecorderPool& pool() { return pool_; }
   RecorderShared& shared() { return shared_; }
 

@@ -33,14 +33,14 @@ uint64_t StackEnd(uint64_t tid) {
 
 }  // namespace
 
-ThreadRecorders* RecorderPool::Acquire() {
+ThreadRecorders* RecorderPool::Acquire(const OuterParent& parent) {
   for (ThreadRecorders* each = all_.load(std::memory_order_acquire); each != nullptr;
        each = each->next) {
     auto free = ThreadRecorders::State::kFree;
     if (each->state.load(std::memory_order_relaxed) == free &&
         each->state.compare_exchange_strong(free, ThreadRecorders::State::kPreparing,
                                             std::memory_order_acq_rel)) {
-      Prepare(each);
+      Prepare(each, parent);
       // The background thread looks into it from here on.
       each->state.store(ThreadRecorders::State::kUsed, std::memory_order_release);
       return each;
@@ -49,7 +49,7 @@ ThreadRecorders* RecorderPool::Acquire() {
   void* memory = MapMemory(kHeadBytes + kAllStacks);
   if (memory == nullptr) return nullptr;
   auto* made = new (memory) ThreadRecorders;
-  Prepare(made);
+  Prepare(made, parent);
   ThreadRecorders* head = all_.load(std::memory_order_relaxed);
   do {
     made->next = head;
@@ -57,7 +57,7 @@ ThreadRecorders* RecorderPool::Acquire() {
   return made;
 }
 
-void RecorderPool::Prepare(ThreadRecorders* recorders) {
+void RecorderPool::Prepare(ThreadRecorders* recorders, const OuterParent& parent) {
   char* stacks = reinterpret_cast<char*>(recorders) + kHeadBytes + kAllStacks;
   const auto tid = static_cast<uint64_t>(raw::Syscall(SYS_gettid));
   const uint64_t stack_end = StackEnd(tid);
@@ -68,6 +68,7 @@ void RecorderPool::Prepare(ThreadRecorders* recorders) {
     recorders->levels[level].Initialize(
         shared_, next_index_.fetch_add(1, std::memory_order_relaxed),
         StackSegment::Place(stacks, kStackBytes[level]), nested, stack_end, tid);
+    recorders->levels[level].set_outer_parent(parent.exists() ? parent : process_parent_);
     nested = &recorders->levels[level];
   }
   recorders->thrown.Reset();

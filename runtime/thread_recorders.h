@@ -35,8 +35,9 @@ class RecorderPool {
  public:
   explicit RecorderPool(RecorderShared* shared) : shared_(shared) {}
 
-  // For the calling thread. Null without memory. Lock-free, async-signal-safe, no errno.
-  ThreadRecorders* Acquire();
+  // For the calling thread, whose spans have this parent (else the process's). Null without memory.
+  // Lock-free, async-signal-safe, no errno.
+  ThreadRecorders* Acquire(const OuterParent& parent);
   // At the thread's end: closes what is open. Lock-free.
   void Retire(ThreadRecorders* recorders);
 
@@ -58,15 +59,18 @@ class RecorderPool {
   void AfterFork(ThreadRecorders* own, const IdSecret& old_secret);
 
   // Without a background thread retired recorders are recycled at once.
+  // The parent of spans that have none in this process.
+  void set_process_parent(const OuterParent& parent) { process_parent_ = parent; }
   void set_recycle_at_once(bool at_once) { recycle_at_once_ = at_once; }
 
  private:
-  void Prepare(ThreadRecorders* recorders);
+  void Prepare(ThreadRecorders* recorders, const OuterParent& parent);
 
   RecorderShared* shared_;
   std::atomic<ThreadRecorders*> all_{nullptr};
   std::atomic<uint32_t> next_index_{1};
   bool recycle_at_once_ = false;
+  OuterParent process_parent_;
 };
 
 }  // namespace autotrace

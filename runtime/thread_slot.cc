@@ -6,7 +6,7 @@
 
 namespace autotrace {
 
-thread_local constinit ThreadSlot t_slot = {nullptr, nullptr, 0};
+thread_local constinit ThreadSlot t_slot = {nullptr, nullptr, 0, {}};
 
 Recorder* RecorderForThisThread() {
   if (t_slot.active != nullptr) return t_slot.active;
@@ -26,7 +26,7 @@ Recorder* RecorderForThisThread() {
   }
   // A signal handler that interrupts this records nothing.
   ++t_slot.internal;
-  ThreadRecorders* recorders = session->pool().Acquire();
+  ThreadRecorders* recorders = session->pool().Acquire(t_slot.outer);
   if (recorders == nullptr) {
     session->shared().ring.Count(format::Counter::kDroppedNoMemory);
   } else {

@@ -15,6 +15,8 @@ struct ThreadSlot {
   Recorder* active;
   ThreadRecorders* own;
   uint32_t internal;  // > 0: our own code runs here; hooks do nothing
+  // The span that started this thread, for the recorders that it will have.
+  OuterParent outer;
 };
 
 // Initial-exec: no call, and no allocation at first use.

@@ -10,61 +10,15 @@
 //
 // Functions here run on traced threads in the middle of a throw.
 #include <dlfcn.h>
-#include <errno.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <unwind.h>
 
-#include <atomic>
-
 #include "runtime/exception_text.h"
+#include "runtime/real_function.h"
 #include "runtime/thread_slot.h"
 
 namespace autotrace {
 namespace {
-
-// A function that one of ours takes the place of. Looked up when first needed, because a program in
-// C may load its C++ library late.
-class RealFunction {
- public:
-  // `version` null: the default one. `file`: the library that has it, for when it is not among the
-  // program's global symbols.
-  constexpr RealFunction(const char* name, const char* version, const char* file)
-      : name_(name), version_(version), file_(file) {}
-
-  // Null when there is none.
-  void* Find() {
-    void* found = found_.load(std::memory_order_acquire);
-    if (__builtin_expect(found != nullptr, 1)) return found;
-    const int error_number = errno;
-    found = FindIn(RTLD_NEXT);
-    if (found == nullptr) {
-      void* library = dlopen(file_, RTLD_LAZY | RTLD_NOLOAD);
-      if (library != nullptr) found = FindIn(library);
-    }
-    errno = error_number;
-    found_.store(found, std::memory_order_release);
-    return found;
-  }
-
-  // For when it was called by its name, and so exists.
-  template <typename Function>
-  Function As() {
-    void* found = Find();
-    if (found == nullptr) abort();
-    return reinterpret_cast<Function>(found);
-  }
-
- private:
-  void* FindIn(void* scope) const {
-    return version_ != nullptr ? dlvsym(scope, name_, version_) : dlsym(scope, name_);
-  }
-
-  const char* name_;
-  const char* version_;
-  const char* file_;
-  std::atomic<void*> found_{nullptr};
-};
 
 // A C++ library and its unwinder.
 struct CppRuntime {
@@ -173,7 +127,6 @@ using BeginCatch = void* (*)(void*);
 }  // namespace
 }  // namespace autotrace
 
-#define AUTOTRACE_INTERPOSED extern "C" __attribute__((visibility("default")))
 #define AUTOTRACE_CFA reinterpret_cast<uint64_t>(__builtin_dwarf_cfa())
 #define AUTOTRACE_CALLER __builtin_return_address(0)
 
