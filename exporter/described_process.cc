@@ -94,6 +94,7 @@ void DescribedProcess::Rebuild() {
   handed_out_ = false;
   Process& process = versions_.back();
   process.pid = info_.pid;
+  process.parent_pid = info_.parent_pid;
   process.process_key = process_key_;
   process.executable = info_.executable;
   process.resource = resource_;

@@ -23,6 +23,7 @@ class RunReader::Impl {
   void Advance(uint64_t bytes);
   void Account(const ProcessReader& reader);
   void Summarize();
+  void WarnOfPipelineIds(const ProcessReader& reader);
 
   const Run run_;
   const ReadOptions options_;
@@ -74,12 +75,6 @@ void RunReader::Impl::Account(const ProcessReader& reader) {
   for (std::string& line : reader.warnings().Lines()) {
     statistics_.warnings.push_back(std::move(line));
   }
-  if (decoded.suppressed_pipeline_ids > 0) {
-    statistics_.warnings.push_back(absl::StrFormat(
-        "process %d continues %d traces of another process, where the pipeline id does not stand; "
-        "pipeline_id_on: local_root puts it on its first span",
-        reader.decoder().process().pid, decoded.suppressed_pipeline_ids));
-  }
 }
 
 void RunReader::Impl::Summarize() {
@@ -94,6 +89,22 @@ void RunReader::Impl::Summarize() {
                         "trace they belong to was lost",
                         without_trace_));
   }
+  for (const std::unique_ptr<ProcessReader>& reader : readers_) WarnOfPipelineIds(*reader);
+}
+
+// Not of a program that one of this run started: there the id stands on a root in the same run.
+void RunReader::Impl::WarnOfPipelineIds(const ProcessReader& reader) {
+  const uint64_t suppressed = reader.decoder().statistics().suppressed_pipeline_ids;
+  if (suppressed == 0) return;
+  const Process& process = reader.decoder().process();
+  for (const std::unique_ptr<ProcessReader>& other : readers_) {
+    const uint64_t pid = other->decoder().process().pid;
+    if (other.get() != &reader && (pid == process.parent_pid || pid == process.pid)) return;
+  }
+  statistics_.warnings.push_back(absl::StrFormat(
+      "process %d continues %d traces of another process, where the pipeline id does not stand; "
+      "pipeline_id_on: local_root puts it on its first span",
+      process.pid, suppressed));
 }
 
 RunReader::RunReader(Run run, ReadOptions options)

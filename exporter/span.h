@@ -63,6 +63,7 @@ struct Event {
 
 struct Process {
   uint64_t pid = 0;
+  uint64_t parent_pid = 0;  // 0: unknown
   uint64_t process_key = 0;
   std::string executable;
   std::vector<Attribute> resource;  // service.*, telemetry.sdk.*, process.*, host.*, os.type, ...

@@ -22,6 +22,7 @@
 #include "runtime/stack_capture.h"
 #include "runtime/summary.h"
 #include "runtime/thread_slot.h"
+#include "runtime/trace_parent.h"
 
 namespace autotrace {
 
@@ -40,6 +41,8 @@ constexpr uint64_t kIdleSleep = 100 * kMillisecond;
 constexpr int kPassesUntilIdle = 50;
 constexpr uint64_t kHousekeepingInterval = 100 * kMillisecond;
 constexpr uint64_t kClockInterval = 1000 * kMillisecond;
+// What a thread waits for the recording before it replaces the program.
+constexpr uint64_t kExecTimeout = 1000 * kMillisecond;
 // What writing to disk may take at the program's end, beside the network's own bound.
 constexpr uint64_t kDiskTimeout = 10'000 * kMillisecond;
 
@@ -151,6 +154,16 @@ bool Session::Begin() {
     if (current_ != nullptr) current_->Stop();
   });
   pool_.set_recycle_at_once(!config_.thread);
+  if (const char* parent = getenv("TRACEPARENT")) {
+    OuterParent outside;
+    if (ParseTraceParent(parent, &outside)) {
+      pool_.set_process_parent(outside);
+    } else if (parent[0] != '\0') {
+      Log(std::string("TRACEPARENT: \"") + parent +
+          "\" is no traceparent value "
+          "(00-TRACE_ID-SPAN_ID-FLAGS); ignored");
+    }
+  }
   shared_.ring.Count(format::Counter::kDroppedBeforeStart,
                      g_calls_before_start.load(std::memory_order_relaxed));
   if (config_.thread) {
@@ -274,7 +287,10 @@ void Session::RunInBackground() {
 }
 
 void Session::Housekeeping(uint64_t now) {
-  if (now - last_housekeeping_ < kHousekeepingInterval) return;
+  if (now - last_housekeeping_ < kHousekeepingInterval &&
+      !copy_open_frames_.exchange(false, std::memory_order_acq_rel)) {
+    return;
+  }
   last_housekeeping_ = now;
   drainer_->CopyOpenFrames();
   if (now - last_clock_ < kClockInterval) return;
@@ -383,6 +399,15 @@ void Session::BeforeFork() {
   const InternalThreadScope internal;
   ThreadRecorders* own = OwnRecorders();
   if (own != nullptr) own->outermost()->PinCurrent();
+}
+
+void Session::BeforeExec() {
+  // In a child of vfork() or clone() there is no thread of ours, and the recording goes on.
+  if (raw::Syscall(SYS_getpid) != pid_) return;
+  const InternalThreadScope internal;
+  // So that it copies open frames, whenever it did so last.
+  copy_open_frames_.store(true, std::memory_order_release);
+  Flush(kExecTimeout);
 }
 
 // A child records on its own: own ring, own secret, own files in the same run, own thread. Its

@@ -54,8 +54,11 @@ class Session {
   RecorderPool& pool() { return pool_; }
   RecorderShared& shared() { return shared_; }
 
-  // Fork handlers; on the forking thread.
+  // Fork and exec handlers; on the thread that does it.
   void BeforeFork();
+  // The calling thread is about to replace the program; if that fails everything goes on. Brings
+  // what is recorded and what is open to where a reader finds it. Bounded in time.
+  void BeforeExec();
   void AfterForkInChild();
 
   // Hooks find the thread's recorders here when it ends.
@@ -100,6 +103,7 @@ class Session {
   std::atomic<uint32_t> flush_done_{0};  // a futex
   std::atomic<uint64_t> flush_timeout_{0};
   std::atomic<bool> flush_complete_{true};
+  std::atomic<bool> copy_open_frames_{false};
   std::atomic<bool> stopped_{false};
 };
 

@@ -2,7 +2,7 @@
 
 import signal
 
-from harness import BOTH_COMPILERS, case
+from harness import BOTH_COMPILERS, ONE_BUILD, case
 
 
 ABRUPT_ENDS = (("_exit", 7), ("abort", -signal.SIGABRT), ("kill", -signal.SIGKILL))
@@ -66,3 +66,61 @@ def a_signal_handlers_calls_nest_where_it_interrupted(test, build):
               app::leaf
             app::leaf
     """)
+
+
+@case(BOTH_COMPILERS)
+def a_program_that_a_span_starts_continues_its_trace(test, build):
+    program = test.program(build, "executes.cc")
+    for how in ("posix_spawn", "posix_spawnp", "vfork", "execve", "execv", "execvp", "execvpe",
+                "execl", "execlp", "execle", "fexecve"):
+        # However short: its identity was handed out.
+        done = test.run(program, how, modules="app", env={"AUTOTRACE_PIPELINE_ID": "p"})
+        assert done.stdout == "child 55\nstatus 0\n", (how, done.stdout)
+        forest = done.expect_tree("""
+            app::run  (pipeline p)
+              app::starts
+                app::child
+        """)
+        assert len({span.resource["process.pid"] for span in forest.spans}) == 2
+
+
+@case(BOTH_COMPILERS)
+def a_program_that_replaces_itself_continues_its_trace(test, build):
+    program = test.program(build, "executes.cc")
+    done = test.run(program, "replace", modules="app")
+    assert done.stdout == "child 55\n", done.stdout
+    done.expect_tree("""
+        app::run  unfinished
+          app::replaces  unfinished
+            app::child
+    """)
+    done = test.run(program, "fail", modules="app")
+    assert done.stdout == "No such file or directory\n", done.stdout
+    done.expect_tree("""
+        app::run
+          app::fails_to_execute
+    """)
+
+
+@case(ONE_BUILD)
+def a_trace_begun_elsewhere_is_continued(test, build):
+    program = test.program(build, "executes.cc")
+    traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    done = test.run(program, "child", modules="app",
+                    env={"TRACEPARENT": traceparent})
+    span, = done.forest(lost_parents=True).spans
+    assert span.trace_id == "0af7651916cd43dd8448eb211c80319c"
+    assert span.parent_id == "b7ad6b7169203331"
+    for wrong in ("nonsense", traceparent.replace("b7ad6b7169203331", "0000000000000000"),
+                  traceparent[:-1], traceparent + "0", "ff" + traceparent[2:]):
+        done = test.run(program, "child", modules="app", env={"TRACEPARENT": wrong}, quiet=False)
+        assert "TRACEPARENT" in done.stderr and wrong in done.stderr, done.stderr
+        assert not done.forest().spans[0].parent_id
+
+
+@case(ONE_BUILD)
+def an_untraced_program_hands_its_environment_on_as_it_is(test, build):
+    program = test.program(build, "executes.cc")
+    for how in ("posix_spawn", "vfork", "execl", "replace"):
+        done = test.run(program, how, env={"TRACEPARENT": "kept"})
+        assert done.stdout.startswith("child 4\n"), (how, done.stdout)

@@ -104,6 +104,7 @@ pipelines:
 callers: false
 root_stacktrace: true
 exception_stacktrace: false
+thread_parents: false
 keep_errors: false
 process_args: true
 dir: /var/traces
@@ -148,6 +149,7 @@ otlp:
   CHECK_FALSE(config.callers);
   CHECK(config.root_stacktrace);
   CHECK_FALSE(config.exception_stacktrace);
+  CHECK_FALSE(config.thread_parents);
   CHECK_FALSE(config.keep_errors);
   CHECK(config.process_args);
   CHECK(config.dir == "/var/traces");

@@ -64,7 +64,7 @@ void Leave(Recorder* recorder, char name) {
 
 // A traced thread's life: a trace of three calls, again and again. Returns how many calls.
 uint64_t CallTraces(RecorderPool* pool, int traces) {
-  ThreadRecorders* recorders = pool->Acquire();
+  ThreadRecorders* recorders = pool->Acquire({});
   if (recorders == nullptr) return 0;
   Recorder* recorder = recorders->outermost();
   for (int i = 0; i < traces; ++i) {
@@ -317,7 +317,7 @@ TEST_CASE("open spans are copied into the ring and, at the end, to the sinks") {
   Pipeline pipeline;
   MemorySink sink;
   pipeline.drainer().AddSink(&sink);
-  ThreadRecorders* recorders = pipeline.pool().Acquire();
+  ThreadRecorders* recorders = pipeline.pool().Acquire({});
   REQUIRE(recorders != nullptr);
   Enter(recorders->outermost(), 'a', 1000);
   Enter(recorders->outermost(), 'b', 900);
