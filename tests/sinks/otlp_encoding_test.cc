@@ -21,7 +21,6 @@
 namespace autotrace::exporter {
 namespace {
 
-using test::MakeSpanId;
 using test::ProgramResult;
 using test::RunScript;
 using test::SpanMaker;
