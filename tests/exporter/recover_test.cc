@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "tests/exporter/recorded_run.h"
+#include "tests/support/test_files.h"
 
 namespace autotrace::exporter {
 namespace {
@@ -103,7 +104,7 @@ TEST_CASE("a recovery that was killed before it removed the ring is finished by 
   const RecordedRun recorded;
   WriteDeadProcess(recorded, recorded.Fields());
   const Summary before = Summarize(recorded);
-  const std::string ring = testing::ReadFile(recorded.ring_path());
+  const std::string ring = test::ReadFile(recorded.ring_path());
   REQUIRE(RecoverRun(*recorded.Find()).ok());
   const uint64_t bytes = recorded.Find()->bytes;
   recorded.folder().Write("ring", ring);

@@ -11,10 +11,12 @@
 #include <vector>
 
 #include "filters/config_keys.h"
-#include "temporary_folder.h"
+#include "tests/support/test_files.h"
 
 namespace autotrace::filters {
 namespace {
+
+using test::TemporaryFolder;
 
 LoadResult Load(const Environment::Variables& variables) {
   LoadResult result = LoadConfig(Environment(variables));
