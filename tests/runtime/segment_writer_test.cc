@@ -66,6 +66,23 @@ int DescriptorIn(const std::string& folder) {
   return -1;
 }
 
+// The program takes the descriptor that a file of `folder` is open under for its own file `path`.
+int TakeDescriptor(const std::string& folder, const std::string& path) {
+  const int descriptor = DescriptorIn(folder);
+  REQUIRE(descriptor >= 0);
+  const int file = open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  REQUIRE(dup2(file, descriptor) == descriptor);
+  close(file);
+  return descriptor;
+}
+
+// Nothing was written to the program's file, and its descriptor is open. Closes it.
+void CheckUntouched(const std::string& path, int descriptor) {
+  CHECK(std::filesystem::file_size(path) == 0);
+  CHECK(write(descriptor, "x", 1) == 1);
+  close(descriptor);
+}
+
 TEST_CASE("a segment is a header and the blocks as they were given") {
   const TemporaryFolder folder;
   SegmentWriter writer(In(folder));
@@ -199,18 +216,12 @@ TEST_CASE("a file that the program opened under our descriptor stays untouched a
   {
     SegmentWriter writer(In(folder));
     CHECK(Write(&writer, 1));
-    descriptor = DescriptorIn(folder.path());
-    REQUIRE(descriptor >= 0);
-    const int file = open(path.c_str(), O_WRONLY | O_CLOEXEC);
-    REQUIRE(dup2(file, descriptor) == descriptor);
-    close(file);
+    descriptor = TakeDescriptor(folder.path(), path);
     CHECK(Write(&writer, 2));
     CHECK(Write(&writer, 3));
   }
   CHECK(Holds(ReadSegments(folder.path()), {1, 2, 3}));
-  CHECK(std::filesystem::file_size(path) == 0);
-  CHECK(write(descriptor, "x", 1) == 1);
-  close(descriptor);
+  CheckUntouched(path, descriptor);
 }
 
 TEST_CASE("the program's file is not closed when a segment ends while it has our descriptor") {
@@ -223,20 +234,13 @@ TEST_CASE("the program's file is not closed when a segment ends while it has our
   std::vector<int> numbers;
   int descriptor = -1;
   for (int i = 0; i < 40; ++i) {
-    if (i == 17) {
-      descriptor = DescriptorIn(folder.path());
-      const int file = open(path.c_str(), O_WRONLY | O_CLOEXEC);
-      REQUIRE(dup2(file, descriptor) == descriptor);
-      close(file);
-    }
+    if (i == 17) descriptor = TakeDescriptor(folder.path(), path);
     CHECK(Write(&writer, i));
     numbers.push_back(i);
   }
   writer.Close(0);
   CHECK(Holds(ReadSegments(folder.path()), numbers));
-  CHECK(std::filesystem::file_size(path) == 0);
-  CHECK(write(descriptor, "x", 1) == 1);
-  close(descriptor);
+  CheckUntouched(path, descriptor);
 }
 
 TEST_CASE("a segment that was replaced by another file is not written to") {
