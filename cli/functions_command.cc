@@ -21,9 +21,7 @@ namespace {
 
 struct Options {
   std::string binary;
-  std::vector<std::string> modules;
-  std::vector<std::string> exclude;
-  std::string config;
+  ModuleOptions patterns;
   bool all = false;
 };
 
@@ -58,7 +56,7 @@ void PrintSelection(const FunctionSelection& selection, bool all) {
 }
 
 filters::LoadResult LoadPatterns(const Options& options) {
-  Settings settings = SettingsOf(options.modules, options.exclude, options.config);
+  Settings settings = SettingsOf(options.patterns);
   filters::LoadResult loaded = filters::LoadConfig(OverEnvironment(settings));
   if (!loaded.error.empty() || !loaded.config.modules.empty()) return loaded;
   const std::string pattern = PatternOfBinary(options.binary);
@@ -111,20 +109,7 @@ void AddFunctionsCommand(CLI::App* app, CommandContext* context) {
       app->add_subcommand("functions", "List what patterns select in a program or library");
   const auto options = std::make_shared<Options>();
   command->add_option("BINARY", options->binary, "program or library")->type_name("")->required();
-  command
-      ->add_option("--modules", options->modules,
-                   "patterns of what to record, comma-separated; default: AUTOTRACE_MODULES, else "
-                   "everything in BINARY")
-      ->type_name("P")
-      ->allow_extra_args(false)
-      ->take_all();
-  command->add_option("--exclude", options->exclude, "patterns of what to leave out")
-      ->type_name("P")
-      ->allow_extra_args(false)
-      ->take_all();
-  command->add_option("--config", options->config, "configuration file")
-      ->type_name("FILE")
-      ->check(CLI::ExistingFile);
+  AddModuleOptions(command, "AUTOTRACE_MODULES, else everything in BINARY", &options->patterns);
   command->add_flag("--all", options->all, "name the functions that are not selected, too");
   command->footer(
       R"(Takes the functions from the symbol table and decides on each as the runtime would. Whether one

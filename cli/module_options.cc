@@ -2,12 +2,31 @@
 
 #include <stdlib.h>
 
+#include <CLI/CLI.hpp>
 #include <filesystem>
 
 #include "cli/strings.h"
 #include "filters/pattern.h"
 
 namespace autotrace::cli {
+
+void AddModuleOptions(CLI::App* command, const std::string& default_modules,
+                      ModuleOptions* options) {
+  command
+      ->add_option(
+          "--modules", options->modules,
+          Concat("patterns of what to record, comma-separated; default: ", default_modules))
+      ->type_name("P")
+      ->allow_extra_args(false)
+      ->take_all();
+  command->add_option("--exclude", options->exclude, "patterns of what to leave out")
+      ->type_name("P")
+      ->allow_extra_args(false)
+      ->take_all();
+  command->add_option("--config", options->config, "configuration file")
+      ->type_name("FILE")
+      ->check(CLI::ExistingFile);
+}
 
 absl::Status CheckPatterns(std::string_view list) {
   for (std::string_view text : Split(list, ",")) {
@@ -29,15 +48,14 @@ filters::Environment OverEnvironment(const Settings& settings) {
   };
 }
 
-Settings SettingsOf(const std::vector<std::string>& modules,
-                    const std::vector<std::string>& exclude, const std::string& config_file) {
+Settings SettingsOf(const ModuleOptions& options) {
   Settings settings;
-  if (!modules.empty()) settings["AUTOTRACE_MODULES"] = Join(modules, ",");
-  if (!exclude.empty()) settings["AUTOTRACE_EXCLUDE"] = Join(exclude, ",");
-  if (!config_file.empty()) {
+  if (!options.modules.empty()) settings["AUTOTRACE_MODULES"] = Join(options.modules, ",");
+  if (!options.exclude.empty()) settings["AUTOTRACE_EXCLUDE"] = Join(options.exclude, ",");
+  if (!options.config.empty()) {
     std::error_code error;
-    const auto path = std::filesystem::absolute(config_file, error);
-    settings["AUTOTRACE_CONFIG"] = error ? config_file : path.string();
+    const auto path = std::filesystem::absolute(options.config, error);
+    settings["AUTOTRACE_CONFIG"] = error ? options.config : path.string();
   }
   return settings;
 }

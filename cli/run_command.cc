@@ -22,9 +22,7 @@ namespace autotrace::cli {
 namespace {
 
 struct Options {
-  std::vector<std::string> modules;
-  std::vector<std::string> exclude;
-  std::string config;
+  ModuleOptions patterns;
   std::string min_duration;
   std::string pipeline_id;
   bool summary = false;
@@ -32,7 +30,7 @@ struct Options {
 };
 
 Settings EnvironmentFor(const Options& options, const std::string& dir) {
-  Settings settings = SettingsOf(options.modules, options.exclude, options.config);
+  Settings settings = SettingsOf(options.patterns);
   if (!options.min_duration.empty()) settings["AUTOTRACE_MIN_DURATION"] = options.min_duration;
   if (!options.pipeline_id.empty()) settings["AUTOTRACE_PIPELINE_ID"] = options.pipeline_id;
   if (!dir.empty()) {
@@ -127,20 +125,7 @@ int RunParsed(CLI::App* command, const Options& options, CommandContext* context
 void AddRunCommand(CLI::App* app, CommandContext* context) {
   CLI::App* command = app->add_subcommand("run", "Run a program and record its calls");
   const auto options = std::make_shared<Options>();
-  command
-      ->add_option("--modules", options->modules,
-                   "patterns of what to record, comma-separated; default: the program's own "
-                   "functions")
-      ->type_name("P")
-      ->allow_extra_args(false)
-      ->take_all();
-  command->add_option("--exclude", options->exclude, "patterns of what to leave out")
-      ->type_name("P")
-      ->allow_extra_args(false)
-      ->take_all();
-  command->add_option("--config", options->config, "configuration file")
-      ->type_name("FILE")
-      ->check(CLI::ExistingFile);
+  AddModuleOptions(command, "the program's own functions", &options->patterns);
   command
       ->add_option("--min-duration", options->min_duration,
                    "record only calls of at least this: 250ns, 10us, 1.5ms, 2s")

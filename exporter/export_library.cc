@@ -61,8 +61,7 @@ autotrace_exporter* Open(const char* config_yaml, LogLine log) {
   options.endpoint = config.otlp_endpoint;
   options.headers = config.otlp_headers;
   options.sender.request_timeout = Timeout(config.otlp_timeout);
-  auto live = LiveExporter::Create(std::move(options),
-                                   [log](const std::string& line) { log(line.c_str()); });
+  auto live = LiveExporter::Create(options, [log](const std::string& line) { log(line.c_str()); });
   if (!live.ok()) {
     log(("spans are not exported: " + std::string(live.status().message())).c_str());
     return nullptr;

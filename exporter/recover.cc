@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -102,14 +101,8 @@ absl::Status WriteSegment(int folder, const ProcessId& process, uint32_t index,
     unlinkat(folder, draft.c_str(), 0);
     return ErrnoStatus(draft);
   }
-  format::SegmentHeader header = {};
-  memcpy(header.magic, format::kSegmentMagic, sizeof(header.magic));
-  header.version = format::kVersion;
-  header.header_size = sizeof(header);
-  header.process_key = process.process_key;
-  header.index = index;
   std::string bytes;
-  AppendStruct(&bytes, header);
+  AppendStruct(&bytes, MakeSegmentHeader(process.process_key, index));
   absl::Status status = WriteAll(file.get(), bytes);
   if (status.ok()) status = WriteAll(file.get(), blocks);
   if (status.ok() && fsync(file.get()) != 0) status = ErrnoStatus(draft);

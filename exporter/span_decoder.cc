@@ -14,9 +14,9 @@
 #include "exporter/exception_events.h"
 #include "exporter/open_frames.h"
 #include "exporter/records.h"
+#include "exporter/span_assembler.h"
 #include "exporter/span_details.h"
 #include "exporter/thread_traces.h"
-#include "filters/known_function.h"
 #include "runtime/ids.h"
 
 namespace autotrace::exporter {
@@ -61,21 +61,6 @@ class SpanDecoder::Impl {
     ExceptionEvents exceptions;
     uint64_t last_end = 0;  // ticks
   };
-  // A span before its names and ids are found out.
-  struct RawSpan {
-    uint64_t function = 0;
-    uint16_t flags = 0;
-    uint64_t start = 0;  // ticks
-    uint64_t end = 0;
-    uint64_t sequence = 0;
-    uint64_t call_site = 0;
-  };
-  // Where a span stands.
-  struct Place {
-    TraceId trace_id;
-    SpanId parent;
-    bool parent_is_remote = false;
-  };
 
   absl::Status OnProcess(std::string_view payload);
   absl::Status OnClock(std::string_view payload);
@@ -87,14 +72,11 @@ class SpanDecoder::Impl {
   void OnTraceBegin(const char* record, ThreadState& state);
   absl::Status OnExtension(const char* record, uint64_t head, ThreadState& state);
 
-  static Place PlaceOfRoot(const Trace& trace) {
+  static SpanPlace PlaceOfRoot(const Trace& trace) {
     return {trace.id, trace.parent, trace.parent_is_remote};
   }
-  Place PlaceOf(uint64_t sequence, uint64_t parent, const ThreadState& state);
-  absl::Status Emit(const RawSpan& raw, const Place& place, ThreadState& state, SpanSink& sink);
-  void AddDetails(SpanDetails& details, ThreadState& state);
-  void AddPipelineId(const std::optional<SpanDetails>& details,
-                     AddressSpace::FunctionRecord* function);
+  SpanPlace PlaceOf(uint64_t sequence, uint64_t parent, const ThreadState& state);
+  absl::Status Emit(const RawSpan& raw, const SpanPlace& place, ThreadState& state, SpanSink& sink);
   absl::Status EmitOpenFrames(ThreadState& state, SpanSink& sink);
 
   ThreadState& StateOf(uint32_t thread_index);
@@ -103,11 +85,11 @@ class SpanDecoder::Impl {
   AddressSpace addresses_;
   DescribedProcess process_;
   ClockMap clock_;
+  SpanAssembler assembler_{&addresses_, &process_, &clock_};
   absl::btree_map<uint32_t, std::unique_ptr<ThreadState>> threads_;  // by index
   std::deque<Thread> all_threads_;
   uint64_t synthetic_sequences_ = 0;
   bool prescanned_ = false;
-  Span span_;  // reused, so that a plain span allocates nothing
   DecodeStatistics statistics_;
 };
 
@@ -301,7 +283,7 @@ absl::Status SpanDecoder::Impl::OnSpan(const char* record, uint64_t head, uint64
                 sink);
   }
   const Trace* root = state.traces.RootFor(raw.sequence, word3 >> 16);
-  const Place place =
+  const SpanPlace place =
       root != nullptr ? PlaceOfRoot(*root) : PlaceOf(raw.sequence, word3 >> 16, state);
   if (root != nullptr) state.traces.EndRoot(raw.sequence);
   absl::Status status = Emit(raw, place, state, sink);
@@ -310,8 +292,7 @@ absl::Status SpanDecoder::Impl::OnSpan(const char* record, uint64_t head, uint64
   return status;
 }
 
-SpanDecoder::Impl::Place SpanDecoder::Impl::PlaceOf(uint64_t sequence, uint64_t parent,
-                                                    const ThreadState& state) {
+SpanPlace SpanDecoder::Impl::PlaceOf(uint64_t sequence, uint64_t parent, const ThreadState& state) {
   const IdSecret& secret = process_.info().secret;
   const SpanId parent_id = parent != 0 ? MakeSpanId(SpanIdOf(secret, parent)) : SpanId();
   const Trace* trace = state.traces.current();
@@ -323,78 +304,21 @@ SpanDecoder::Impl::Place SpanDecoder::Impl::PlaceOf(uint64_t sequence, uint64_t 
 
 // ---- Spans -------------------------------------------------------------------------------------
 
-absl::Status SpanDecoder::Impl::Emit(const RawSpan& raw, const Place& place, ThreadState& state,
+absl::Status SpanDecoder::Impl::Emit(const RawSpan& raw, const SpanPlace& place, ThreadState& state,
                                      SpanSink& sink) {
-  Span& span = span_;
-  span.trace_id = place.trace_id;
-  span.span_id = MakeSpanId(SpanIdOf(process_.info().secret, raw.sequence));
-  span.parent_span_id = place.parent;
-  span.parent_is_remote = place.parent_is_remote;
-  span.manual = (raw.flags & format::kSpanManual) != 0;
-  span.unfinished = (raw.flags & format::kSpanUnfinished) != 0;
-  span.error = (raw.flags & format::kSpanError) != 0;
-  span.start_unix_nanos = clock_.ToUnixNanos(raw.start);
-  span.end_unix_nanos = clock_.ToUnixNanos(raw.end);
-  AddressSpace::FunctionRecord* function =
-      span.manual || raw.function == 0 ? nullptr : addresses_.FunctionAt(raw.function);
-  span.function = function != nullptr ? &function->function : nullptr;
-  span.name = function != nullptr ? std::string_view(function->function.name) : "(unnamed)";
-  span.caller = addresses_.CallSiteAt(raw.call_site);
-  span.thread = state.thread;
-  span.process = process_.HandOut();
-  span.pipeline_id = span.pipeline_id_key = {};
-  span.attributes.clear();
-  span.events.clear();
-  span.error_description.clear();
-  span.stacktrace.clear();
-
   std::optional<SpanDetails> details;  // the span points into it while it is consumed
   if (!state.details.empty()) {
     if (auto found = state.details.find(raw.sequence); found != state.details.end()) {
       details = std::move(found->second);
       state.details.erase(found);
-      AddDetails(*details, state);
     }
   }
-  if (!place.parent.valid() || place.parent_is_remote) AddPipelineId(details, function);
-
+  const Span& span = assembler_.Assemble(
+      raw, place, state.thread, details.has_value() ? &*details : nullptr, &state.exceptions);
   ++statistics_.spans;
   if (span.unfinished) ++statistics_.unfinished;
+  statistics_.suppressed_pipeline_ids = assembler_.suppressed_pipeline_ids();
   return sink.Consume(span);
-}
-
-void SpanDecoder::Impl::AddDetails(SpanDetails& details, ThreadState& state) {
-  if (details.name().has_value()) span_.name = *details.name();
-  span_.attributes = std::move(details.attributes());
-  span_.stacktrace = addresses_.StackText(details.stack());
-  if (details.exception().has_value()) {
-    state.exceptions.AddTo(&span_, *details.exception(), clock_, addresses_);
-  }
-}
-
-// For the first span of a trace in this process.
-void SpanDecoder::Impl::AddPipelineId(const std::optional<SpanDetails>& details,
-                                      AddressSpace::FunctionRecord* function) {
-  std::string_view id = process_.pipelines().general_id();
-  if (details.has_value() && details->pipeline_id().has_value()) {
-    id = *details->pipeline_id();
-  } else if (function != nullptr) {
-    if (!function->pipeline_known) {
-      const Function& facts = function->function;
-      function->pipeline_id = process_.pipelines().IdFor(
-          filters::KnownFunction(facts.name, facts.module_path, facts.file));
-      function->pipeline_known = true;
-    }
-    id = function->pipeline_id;
-  }
-  if (id.empty()) return;
-  if (span_.parent_is_remote && process_.config().pipeline_id_on == filters::PipelineIdOn::kRoot) {
-    // In a forked child that is as it should be: the id is on a root in the same run.
-    if (process_.info().parent_process_key == 0) ++statistics_.suppressed_pipeline_ids;
-    return;
-  }
-  span_.pipeline_id = id;
-  span_.pipeline_id_key = process_.config().pipeline_id_key;
 }
 
 // ---- The end -----------------------------------------------------------------------------------
@@ -423,7 +347,7 @@ absl::Status SpanDecoder::Impl::EmitOpenFrames(ThreadState& state, SpanSink& sin
       if (inherited) continue;
       frame.sequence = kSyntheticSequences | ++synthetic_sequences_;
     }
-    Place place = {trace.value_or(TraceId()), parent, false};
+    SpanPlace place = {trace.value_or(TraceId()), parent, false};
     if (const Trace* root = state.traces.OpenRoot(frame.sequence); root != nullptr) {
       place = PlaceOfRoot(*root);
     } else if (!trace.has_value()) {

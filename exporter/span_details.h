@@ -35,11 +35,11 @@ class SpanDetails {
   const std::optional<std::string>& name() const { return name_; }
   const std::optional<std::string>& pipeline_id() const { return pipeline_id_; }
   const std::optional<uint64_t>& long_start() const { return long_start_; }  // ticks
-  const std::vector<uint64_t>& stack() const {
-    return stack_;
-  }  // return addresses, innermost first
+  // Return addresses, innermost first.
+  const std::vector<uint64_t>& stack() const { return stack_; }
   const std::optional<ExceptionDetails>& exception() const { return exception_; }
-  std::vector<Attribute>& attributes() { return attributes_; }  // as set, the later value of a key
+  // In the order in which they were set; of a key the later value.
+  std::vector<Attribute>& attributes() { return attributes_; }
 
  private:
   absl::Status AddAttribute(std::string_view payload);

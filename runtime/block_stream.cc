@@ -47,6 +47,16 @@ uint32_t Crc32c(const void* data, size_t size, uint32_t crc) {
   return ~CrcByTable(bytes, size, ~crc);
 }
 
+format::SegmentHeader MakeSegmentHeader(uint64_t process_key, uint32_t index) {
+  format::SegmentHeader header = {};
+  memcpy(header.magic, format::kSegmentMagic, sizeof(header.magic));
+  header.version = format::kVersion;
+  header.header_size = sizeof(header);
+  header.process_key = process_key;
+  header.index = index;
+  return header;
+}
+
 format::BlockHeader MakeBlockHeader(format::BlockKind kind, const void* payload, size_t size) {
   return {format::kBlockMagic, static_cast<uint16_t>(kind), 0, static_cast<uint32_t>(size),
           Crc32c(payload, size)};

@@ -1,5 +1,6 @@
-// Writes the blocks of trace_format.h into memory. Used by the runtime (ring metadata, segments)
-// and by tests that make streams of their own. Reading is exporter/block_parser.h.
+// Writes the blocks of trace_format.h into memory. Used by the runtime (ring metadata, segments),
+// by recovery (segments) and by tests that make streams of their own. Reading is
+// exporter/block_parser.h.
 #ifndef AUTOTRACE_RUNTIME_BLOCK_STREAM_H_
 #define AUTOTRACE_RUNTIME_BLOCK_STREAM_H_
 
@@ -18,6 +19,9 @@ namespace autotrace {
 uint32_t Crc32c(const void* data, size_t size, uint32_t crc = 0);
 
 constexpr size_t PadTo8(size_t size) { return (size + 7) & ~size_t{7}; }
+
+// The beginning of a segment file of this version.
+format::SegmentHeader MakeSegmentHeader(uint64_t process_key, uint32_t index);
 
 // Fills in the header of a block whose payload is given in one piece.
 format::BlockHeader MakeBlockHeader(format::BlockKind kind, const void* payload, size_t size);

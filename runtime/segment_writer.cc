@@ -6,7 +6,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -83,12 +82,8 @@ bool SegmentWriter::OpenNext() {
 }
 
 bool SegmentWriter::WriteBeginning() {
-  format::SegmentHeader header = {};
-  memcpy(header.magic, format::kSegmentMagic, sizeof(header.magic));
-  header.version = format::kVersion;
-  header.header_size = sizeof(header);
-  header.process_key = options_.process_key;
-  header.index = segments_.back().index;
+  const format::SegmentHeader header =
+      MakeSegmentHeader(options_.process_key, segments_.back().index);
   return Write({reinterpret_cast<const char*>(&header), sizeof(header)}, preamble_, clock_);
 }
 

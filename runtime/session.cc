@@ -5,12 +5,9 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <exception>
-#include <new>
 
 #include "filters/config_loader.h"
 #include "runtime/block_stream.h"
@@ -20,7 +17,6 @@
 #include "runtime/log.h"
 #include "runtime/process_facts.h"
 #include "runtime/stack_capture.h"
-#include "runtime/summary.h"
 #include "runtime/thread_slot.h"
 #include "runtime/trace_parent.h"
 
@@ -32,19 +28,10 @@ Session* Session::current_ = nullptr;
 
 namespace {
 
-constexpr uint64_t kMillisecond = 1'000'000;
-// The reader looks this often while the program records, and this often while it does not; the ring
-// holds several times what a thread can record in the shorter one, and a claimed chunk ends the
-// longer one.
-constexpr uint64_t kBusySleep = 2 * kMillisecond;
-constexpr uint64_t kIdleSleep = 100 * kMillisecond;
-constexpr int kPassesUntilIdle = 50;
-constexpr uint64_t kHousekeepingInterval = 100 * kMillisecond;
-constexpr uint64_t kClockInterval = 1000 * kMillisecond;
 // What a thread waits for the recording before it replaces the program.
-constexpr uint64_t kExecTimeout = 1000 * kMillisecond;
+constexpr uint64_t kExecTimeout = 1'000'000'000;
 // What writing to disk may take at the program's end, beside the network's own bound.
-constexpr uint64_t kDiskTimeout = 10'000 * kMillisecond;
+constexpr uint64_t kDiskTimeout = 10'000'000'000;
 
 // Only names that switch tracing on; LoadConfig does the rest. Nothing else happens in a program
 // that does not ask for tracing.
@@ -54,12 +41,6 @@ bool EnvironmentAsks() {
     if (value != nullptr && value[0] != '\0') return true;
   }
   return false;
-}
-
-void Sleep(uint64_t nanos) {
-  const timespec time = {static_cast<time_t>(nanos / 1'000'000'000u),
-                         static_cast<long>(nanos % 1'000'000'000u)};
-  nanosleep(&time, nullptr);
 }
 
 }  // namespace
@@ -244,88 +225,6 @@ std::string Session::ProcessPayload() const {
   return payload;
 }
 
-// ---- Background thread -------------------------------------------------------------------------
-
-void Session::RunInBackground() {
-  const InternalThreadScope internal;
-  try {
-    if (config_.live_export()) {
-      live_ = std::make_unique<LiveExporter>(filters::ToYaml(config_, true));
-      if (live_->ok()) {
-        drainer_->AddSink(live_.get());
-        AnnounceProcess();
-      }
-    }
-    if (run_.first) PruneRuns(config_.dir, config_.keep_runs, run_.path);
-    int idle_passes = 0;
-    while (stop_.load(std::memory_order_acquire) == 0) {
-      const uint32_t flush = flush_requested_.load(std::memory_order_acquire);
-      const Drainer::PassResult pass = drainer_->Pass();
-      Housekeeping(MonotonicNanos());
-      if (flush != flush_done_.load(std::memory_order_relaxed)) {
-        bool complete = segments_ == nullptr || segments_->Flush(0);
-        if (live_ != nullptr) {
-          complete = live_->Flush(flush_timeout_.load(std::memory_order_relaxed)) && complete;
-        }
-        flush_complete_.store(complete, std::memory_order_relaxed);
-        flush_done_.store(flush, std::memory_order_release);
-        FutexWake(&flush_done_);
-        continue;
-      }
-      idle_passes = pass.bytes == 0 ? idle_passes + 1 : 0;
-      if (pass.ring_use > 0.25) continue;
-      if (idle_passes < kPassesUntilIdle) {
-        Sleep(kBusySleep);
-      } else {
-        shared_.ring.WaitForWork(kIdleSleep);
-      }
-    }
-    Finish();
-  } catch (const std::exception& error) {
-    Log(std::string("recording stopped: ") + error.what());
-  }
-}
-
-void Session::Housekeeping(uint64_t now) {
-  if (now - last_housekeeping_ < kHousekeepingInterval &&
-      !copy_open_frames_.exchange(false, std::memory_order_acq_rel)) {
-    return;
-  }
-  last_housekeeping_ = now;
-  drainer_->CopyOpenFrames();
-  if (now - last_clock_ < kClockInterval) return;
-  last_clock_ = now;
-  drainer_->EmitClock();
-}
-
-void Session::Finish() {
-  // What threads do from here on finds nobody to read it.
-  while (drainer_->Pass().bytes > 0) {
-  }
-  drainer_->EmitOpenFrames();
-  drainer_->EmitClock();
-  auto& counters = shared_.ring.header()->counters;
-  if (segments_ != nullptr) {
-    counters[static_cast<int>(format::Counter::kDroppedDiskCap)].store(segments_->removed_spans(),
-                                                                       std::memory_order_relaxed);
-  }
-  if (live_ != nullptr && live_->ok()) {
-    // Before the counters are written, since it adds to them.
-    live_->Close(config_.otlp_timeout);
-    counters[static_cast<int>(format::Counter::kDroppedExport)].store(live_->dropped_spans(),
-                                                                      std::memory_order_relaxed);
-  }
-  drainer_->EmitCounters();
-  const format::ClockPoint end = CurrentClockPoint();
-  drainer_->Emit(format::BlockKind::kEnd, {reinterpret_cast<const char*>(&end), sizeof(end)});
-  for (BlockSink* sink : {static_cast<BlockSink*>(segments_.get())}) {
-    if (sink != nullptr) sink->Close(0);
-  }
-  shared_.ring.header()->finished.store(1, std::memory_order_release);
-  shared_.ring.Unlink();
-  WriteSummary();
-}
-
 // ---- End ---------------------------------------------------------------------------------------
 
 void Session::Stop() {
@@ -362,33 +261,6 @@ bool Session::Flush(uint64_t timeout_nanos) {
     const uint64_t now = MonotonicNanos();
     if (now >= deadline) return false;
     FutexWait(&flush_done_, done, deadline - now);
-  }
-}
-
-void Session::WriteSummary() {
-  SummaryFacts facts;
-  facts.spans = drainer_->recorded_spans();
-  facts.functions = decider_.decided_count();
-  for (int i = 0; i < static_cast<int>(format::Counter::kCount); ++i) {
-    facts.counters[i] = shared_.ring.header()->counters[i].load(std::memory_order_relaxed);
-  }
-  facts.run_path = segments_ != nullptr ? run_.path : "";
-  facts.endpoint = live_ != nullptr ? config_.otlp_endpoint : "";
-  facts.unmatched_patterns = filter_.UnmatchedPatterns();
-  const std::string text = SummaryText(facts);
-  if (segments_ != nullptr) WriteSummaryFile(segments_->stem() + ".summary", text);
-  for (const std::string& pattern : facts.unmatched_patterns) {
-    Log("no function that ran matches " + pattern + "; `autotracer functions " + executable_ +
-        "` lists what there is");
-  }
-  const bool first = run_.first || run_.path.empty();
-  const bool wanted = config_.summary == filters::Tristate::kOn ||
-                      (config_.summary == filters::Tristate::kAuto && StderrIsTerminal());
-  if (!first || !wanted || parent_process_key_ != 0) return;
-  for (size_t at = 0; at < text.size();) {
-    const size_t end = std::min(text.find('\n', at), text.size());
-    Log(std::string_view(text).substr(at, end - at));
-    at = end + 1;
   }
 }
 

@@ -72,6 +72,7 @@ class Session {
   void OpenSinks();
   void AnnounceProcess();
   std::string ProcessPayload() const;
+  // In session_background.cc. Finish also at the end of a session that has no thread of its own.
   void RunInBackground();
   void Housekeeping(uint64_t now);
   void Finish();

@@ -9,8 +9,6 @@
 
 namespace autotrace::symbolizer {
 
-using namespace dwarf;
-
 namespace {
 
 // From a definition to its declaration are three steps at most in what compilers write.

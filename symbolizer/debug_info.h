@@ -88,7 +88,7 @@ class DebugInfo {
   void ReadFunction(const Unit& unit, const AbbreviationTable::Entry& entry, uint64_t offset,
                     uint64_t enclosing, ByteReader* reader);
   const FunctionRecord* FindFunction(const UnitRecord& record, uint64_t address) const;
-  Unit* UseUnit(size_t unit);
+  Unit* UseUnit(size_t index);
 
   uint64_t FindEnclosing(uint64_t entry) const;
   bool Describe(uint64_t entry, FunctionFacts* facts);

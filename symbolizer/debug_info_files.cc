@@ -4,8 +4,6 @@
 
 namespace autotrace::symbolizer {
 
-using namespace dwarf;
-
 namespace {
 
 // A line table's header up to its list of directories.

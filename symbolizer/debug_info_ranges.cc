@@ -4,8 +4,6 @@
 
 namespace autotrace::symbolizer {
 
-using namespace dwarf;
-
 namespace {
 
 constexpr uint64_t kSelectsBase = ~uint64_t{0};

@@ -4,8 +4,6 @@
 
 namespace autotrace::symbolizer {
 
-using namespace dwarf;
-
 namespace {
 
 constexpr int64_t kVariableSize = -1;

@@ -5,9 +5,9 @@
 
 #include <stdint.h>
 
-namespace autotrace::symbolizer::dwarf {
+namespace autotrace::symbolizer {
 
-enum UnitType : uint8_t {
+enum DwarfUnitType : uint8_t {
   DW_UT_compile = 1,
   DW_UT_type = 2,
   DW_UT_partial = 3,
@@ -16,9 +16,9 @@ enum UnitType : uint8_t {
   DW_UT_split_type = 6
 };
 
-enum Tag : uint16_t { DW_TAG_compile_unit = 0x11, DW_TAG_subprogram = 0x2e };
+enum DwarfTag : uint16_t { DW_TAG_compile_unit = 0x11, DW_TAG_subprogram = 0x2e };
 
-enum AttributeName : uint16_t {
+enum DwarfAttribute : uint16_t {
   DW_AT_name = 0x03,
   DW_AT_stmt_list = 0x10,
   DW_AT_low_pc = 0x11,
@@ -37,7 +37,7 @@ enum AttributeName : uint16_t {
   DW_AT_defaulted = 0x8b,
 };
 
-enum Form : uint16_t {
+enum DwarfForm : uint16_t {
   DW_FORM_addr = 0x01,
   DW_FORM_block2 = 0x03,
   DW_FORM_block4 = 0x04,
@@ -87,7 +87,7 @@ enum Form : uint16_t {
   DW_FORM_GNU_strp_alt = 0x1f21,
 };
 
-enum RangeListEntry : uint8_t {
+enum DwarfRangeListEntry : uint8_t {
   DW_RLE_end_of_list = 0,
   DW_RLE_base_addressx = 1,
   DW_RLE_startx_endx = 2,
@@ -98,8 +98,8 @@ enum RangeListEntry : uint8_t {
   DW_RLE_start_length = 7,
 };
 
-enum LineContent : uint16_t { DW_LNCT_path = 1, DW_LNCT_directory_index = 2 };
+enum DwarfLineContent : uint16_t { DW_LNCT_path = 1, DW_LNCT_directory_index = 2 };
 
-}  // namespace autotrace::symbolizer::dwarf
+}  // namespace autotrace::symbolizer
 
 #endif  // AUTOTRACE_SYMBOLIZER_DWARF_CONSTANTS_H_

@@ -172,7 +172,8 @@ char* SkipThunk(char* name) {
   }
   if (encoding == nullptr) return name;
   char* start = name + (encoding - name) - 2;
-  memcpy(start, "_Z", 2);
+  start[0] = '_';
+  start[1] = 'Z';
   return start;
 }
 

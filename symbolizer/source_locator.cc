@@ -160,7 +160,7 @@ class SourceLocator::Impl {
     for (size_t i = 1; i < elf.section_count(); ++i) {
       const Elf64_Shdr section = elf.Section(i);
       if ((section.sh_flags & SHF_EXECINSTR) == 0) continue;
-      code_.push_back({section.sh_addr, section.sh_addr + section.sh_size});
+      code_.emplace_back(section.sh_addr, section.sh_addr + section.sh_size);
     }
     if (HasDebugInfo(elf)) {
       dwarf_ = OpenDwarf(path_.c_str());

@@ -6,13 +6,12 @@
 namespace autotrace::exporter {
 
 absl::StatusOr<std::unique_ptr<LiveExporter>> LiveExporter::Create(
-    LiveExporterOptions options, std::function<void(const std::string& line)> log) {
+    const LiveExporterOptions& options, std::function<void(const std::string& line)> log) {
   auto transport = OtlpHttpSender::Create({options.endpoint, options.headers});
   if (!transport.ok()) return transport.status();
-  const BatchSenderOptions sender_options = options.sender;
-  std::unique_ptr<LiveExporter> exporter(new LiveExporter(std::move(options), std::move(log)));
+  std::unique_ptr<LiveExporter> exporter(new LiveExporter(options, std::move(log)));
   auto sender = BatchSender::Start(
-      sender_options, std::move(*transport),
+      options.sender, std::move(*transport),
       [failures = &exporter->failures_](const SendResult& result, uint64_t spans) {
         failures->Report(result, spans);
       });

@@ -32,7 +32,7 @@ class LiveExporter {
  public:
   // `log` prints one line for people, also from the sending thread, until Close returns.
   static absl::StatusOr<std::unique_ptr<LiveExporter>> Create(
-      LiveExporterOptions options, std::function<void(const std::string& line)> log);
+      const LiveExporterOptions& options, std::function<void(const std::string& line)> log);
 
   // One block of a block stream. Never waits for the network. The first damaged block is logged.
   void Block(uint16_t kind, std::string_view payload);

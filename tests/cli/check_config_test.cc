@@ -3,9 +3,12 @@
 
 #include "cli/strings.h"
 #include "command_runner.h"
+#include "tests/support/test_files.h"
 
 namespace autotrace::cli {
 namespace {
+
+using test::TemporaryFolder;
 
 TEST_CASE("a good configuration is printed, each value with its source") {
   const TemporaryFolder folder;

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "temporary_folder.h"
+#include "tests/support/test_files.h"
 
 namespace autotrace::cli {
 
@@ -24,7 +24,7 @@ struct CommandResult {
 
 // In `folder`, where its output is kept meanwhile. No AUTOTRACE_* variable of this process reaches
 // it but those in `environment`.
-inline CommandResult RunCommand(const TemporaryFolder& folder,
+inline CommandResult RunCommand(const test::TemporaryFolder& folder,
                                 const std::vector<std::string>& arguments,
                                 const std::map<std::string, std::string>& environment = {}) {
   const std::string output = folder / ".stdout";
@@ -56,13 +56,13 @@ inline CommandResult RunCommand(const TemporaryFolder& folder,
   CommandResult result;
   if (WIFEXITED(status)) result.exit_status = WEXITSTATUS(status);
   if (WIFSIGNALED(status)) result.signal = WTERMSIG(status);
-  result.output = ReadFile(output);
-  result.errors = ReadFile(errors);
+  result.output = test::ReadFile(output);
+  result.errors = test::ReadFile(errors);
   return result;
 }
 
 // The command under test.
-inline CommandResult RunAutotracer(const TemporaryFolder& folder,
+inline CommandResult RunAutotracer(const test::TemporaryFolder& folder,
                                    std::vector<std::string> arguments,
                                    const std::map<std::string, std::string>& environment = {}) {
   arguments.insert(arguments.begin(), AUTOTRACE_TEST_COMMAND);
@@ -70,7 +70,7 @@ inline CommandResult RunAutotracer(const TemporaryFolder& folder,
 }
 
 // Compiles `source` to folder/name. `flags` go through a shell.
-inline std::string Compile(const TemporaryFolder& folder, const std::string& name,
+inline std::string Compile(const test::TemporaryFolder& folder, const std::string& name,
                            const std::string& source, const std::string& flags = "",
                            const std::string& compiler = AUTOTRACE_TEST_GXX) {
   const std::string file = folder.Write(name + ".cc", source);

@@ -5,10 +5,12 @@
 #include <string>
 #include <vector>
 
-#include "temporary_folder.h"
+#include "tests/support/test_files.h"
 
 namespace autotrace::cli {
 namespace {
+
+using test::TemporaryFolder;
 
 using Texts = std::vector<std::string>;
 

@@ -4,9 +4,13 @@
 #include "cli/program_inspection.h"
 #include "cli/strings.h"
 #include "command_runner.h"
+#include "tests/support/test_files.h"
 
 namespace autotrace::cli {
 namespace {
+
+using test::ReadFile;
+using test::TemporaryFolder;
 
 const std::vector<std::string> kCompilers = {AUTOTRACE_TEST_GXX, AUTOTRACE_TEST_CLANGXX};
 

@@ -3,9 +3,12 @@
 
 #include "cli/strings.h"
 #include "command_runner.h"
+#include "tests/support/test_files.h"
 
 namespace autotrace::cli {
 namespace {
+
+using test::TemporaryFolder;
 
 constexpr char kProgram[] = R"(
 namespace app {

@@ -7,10 +7,13 @@
 #include <iterator>
 #include <string>
 
-#include "temporary_folder.h"
+#include "tests/support/test_files.h"
 
 namespace autotrace::cli {
 namespace {
+
+using test::ReadFile;
+using test::TemporaryFolder;
 
 size_t FilesIn(const TemporaryFolder& folder) {
   return static_cast<size_t>(std::distance(std::filesystem::directory_iterator(folder.path()), {}));

@@ -5,10 +5,12 @@
 #include <string>
 
 #include "cli/strings.h"
-#include "temporary_folder.h"
+#include "tests/support/test_files.h"
 
 namespace autotrace::cli {
 namespace {
+
+using test::TemporaryFolder;
 
 void MakeExecutable(const std::string& path) {
   std::filesystem::permissions(path, std::filesystem::perms::owner_all);

@@ -9,9 +9,13 @@
 #include "cli/text_format.h"
 #include "command_runner.h"
 #include "runtime/trace_format.h"
+#include "tests/support/test_files.h"
 
 namespace autotrace::cli {
 namespace {
+
+using test::ReadFile;
+using test::TemporaryFolder;
 
 constexpr char kProgram[] = R"(
 #include <autotrace/autotrace.h>

@@ -14,10 +14,13 @@
 #include "exporter/process_liveness.h"
 #include "runtime/block_stream.h"
 #include "runtime/trace_format.h"
-#include "temporary_folder.h"
+#include "tests/support/test_files.h"
 
 namespace autotrace::cli {
 namespace {
+
+using test::ReadFile;
+using test::TemporaryFolder;
 
 constexpr uint64_t kSecond = 1'000'000'000;
 constexpr uint64_t kNow = 1'800'000'000 * kSecond;

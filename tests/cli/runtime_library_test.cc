@@ -4,10 +4,12 @@
 #include <filesystem>
 #include <string>
 
-#include "temporary_folder.h"
+#include "tests/support/test_files.h"
 
 namespace autotrace::cli {
 namespace {
+
+using test::TemporaryFolder;
 
 TEST_CASE("the runtime is found beside the command") {
   const TemporaryFolder folder;

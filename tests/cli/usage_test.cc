@@ -3,9 +3,12 @@
 
 #include "cli/strings.h"
 #include "command_runner.h"
+#include "tests/support/test_files.h"
 
 namespace autotrace::cli {
 namespace {
+
+using test::TemporaryFolder;
 
 TEST_CASE("help teaches and version tells, both on stdout with status 0") {
   const TemporaryFolder folder;

@@ -9,7 +9,7 @@
 
 #include "exporter/file_access.h"
 #include "runtime/block_stream.h"
-#include "tests/exporter/test_files.h"
+#include "tests/support/test_files.h"
 
 namespace autotrace::exporter {
 namespace {
@@ -37,7 +37,7 @@ Parsed ParseBytes(const std::string& bytes) {
 
 // Reads through a file; both ways must see the same.
 Parsed ParseFile(const std::string& bytes) {
-  const testing::TestFolder folder;
+  const test::TemporaryFolder folder;
   const absl::StatusOr<OpenedFile> file = OpenForReading(folder.Write("stream", bytes));
   REQUIRE(file.ok());
   BlockParser parser(file->handle.get(), 0, file->size);
@@ -129,7 +129,7 @@ TEST_CASE("a stream of headers that promise megabytes is given up in bounded tim
 }
 
 TEST_CASE("a file that shrinks while it is read ends where it ends") {
-  const testing::TestFolder folder;
+  const test::TemporaryFolder folder;
   const std::string payload(2'000'000, 'x');
   const std::string path = folder.Write("stream", Stream({payload, payload, payload}));
   const absl::StatusOr<OpenedFile> file = OpenForReading(path);
@@ -144,7 +144,7 @@ TEST_CASE("a file that shrinks while it is read ends where it ends") {
 }
 
 TEST_CASE("pipes, folders and symbolic links are not opened") {
-  const testing::TestFolder folder;
+  const test::TemporaryFolder folder;
   const std::string pipe = folder.path() + "/pipe";
   const std::string link = folder.path() + "/link";
   REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);

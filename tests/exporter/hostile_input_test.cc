@@ -7,6 +7,7 @@
 #include "exporter/recover.h"
 #include "exporter/span_decoder.h"
 #include "tests/exporter/recorded_run.h"
+#include "tests/support/test_files.h"
 
 namespace autotrace::exporter {
 namespace {
@@ -95,7 +96,7 @@ TEST_CASE("runs with flipped bits in segments and ring are read and recovered wi
     CHECK(result.sink.spans.size() < 20);
     const absl::StatusOr<Run> run = recorded.Find();
     if (run.ok()) CHECK(RecoverRun(*run).ok());
-    CHECK(testing::ReadFile(bystander) == "untouched");
+    CHECK(test::ReadFile(bystander) == "untouched");
     std::filesystem::remove_all(recorded.path());
   }
 }

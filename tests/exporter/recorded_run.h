@@ -2,6 +2,7 @@
 #ifndef AUTOTRACE_TESTS_EXPORTER_RECORDED_RUN_H_
 #define AUTOTRACE_TESTS_EXPORTER_RECORDED_RUN_H_
 
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,7 +12,7 @@
 #include "exporter/run_reader.h"
 #include "tests/exporter/collecting_sink.h"
 #include "tests/exporter/stream_builder.h"
-#include "tests/exporter/test_files.h"
+#include "tests/support/test_files.h"
 
 namespace autotrace::testing {
 
@@ -43,7 +44,7 @@ class RecordedRun {
     folder_.Write(std::string(kRunName) + "/" + std::string(name), content);
   }
   void SetRing(const RingBuilder& ring) const { folder_.Write("ring", ring.Build()); }
-  bool HasRing() const { return folder_.Has("ring"); }
+  bool HasRing() const { return std::filesystem::exists(ring_path()); }
 
   absl::StatusOr<exporter::Run> Find() const { return exporter::FindRun(folder_.path(), ""); }
 
@@ -72,10 +73,10 @@ class RecordedRun {
     return result;
   }
 
-  const TestFolder& folder() const { return folder_; }
+  const test::TemporaryFolder& folder() const { return folder_; }
 
  private:
-  TestFolder folder_;
+  test::TemporaryFolder folder_;
   mutable std::unique_ptr<exporter::RunReader> reader_;  // spans of the last result point into it
 };
 

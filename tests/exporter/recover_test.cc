@@ -7,34 +7,30 @@
 #include <thread>
 
 #include "tests/exporter/recorded_run.h"
+#include "tests/exporter/small_program.h"
+#include "tests/support/test_files.h"
 
 namespace autotrace::exporter {
 namespace {
 
+using testing::Begin;
 using testing::kEpoch;
+using testing::kRun;
 using testing::MakeFrame;
+using testing::Preamble;
 using testing::ProcessFields;
 using testing::RecordedRun;
 using testing::Records;
 using testing::RingBuilder;
 using testing::StreamBuilder;
-
-constexpr uint64_t kRun = 0x1100;
-constexpr uint64_t kLoad = 0x1200;
+using testing::WithChildren;
 
 // A process that died with its root open and two spans in the ring that no segment has.
 void WriteDeadProcess(const RecordedRun& recorded, const ProcessFields& fields) {
-  Records written;
-  written.TraceBegin({.function = kRun, .start = 5, .root_sequence = 1});
-  written.Span({.function = kLoad, .start = 20, .end = 25, .sequence = 2, .parent = 1});
-  StreamBuilder stream(fields);
-  stream.Process().Module(1, "/opt/app", 0x1000, 0x9000).Clock(0, kEpoch);
-  stream.Function(kRun, "run", 1).Function(kLoad, "load", 1).Thread(1, 42, "main");
-  recorded.AddSegment(stream.Add(1, written, 1000), 0);
+  const Records written = WithChildren(Begin(), 2, 1);
+  recorded.AddSegment(Preamble(fields).Add(1, written, 1000), 0);
 
-  Records all = written;
-  all.Span({.function = kLoad, .start = 30, .end = 35, .sequence = 3, .parent = 1});
-  all.Span({.function = kLoad, .start = 40, .end = 45, .sequence = 4, .parent = 1});
+  const Records all = WithChildren(written, 3, 2);
   StreamBuilder open(fields);
   open.OpenFrames(1, 50, {MakeFrame(kRun, 5, 1)});
   RingBuilder ring(fields);
@@ -103,7 +99,7 @@ TEST_CASE("a recovery that was killed before it removed the ring is finished by 
   const RecordedRun recorded;
   WriteDeadProcess(recorded, recorded.Fields());
   const Summary before = Summarize(recorded);
-  const std::string ring = testing::ReadFile(recorded.ring_path());
+  const std::string ring = test::ReadFile(recorded.ring_path());
   REQUIRE(RecoverRun(*recorded.Find()).ok());
   const uint64_t bytes = recorded.Find()->bytes;
   recorded.folder().Write("ring", ring);

@@ -2,43 +2,25 @@
 #include <catch2/catch.hpp>
 
 #include "tests/exporter/recorded_run.h"
+#include "tests/exporter/small_program.h"
 
 namespace autotrace::exporter {
 namespace {
 
+using testing::Begin;
 using testing::kEpoch;
+using testing::kLoad;
+using testing::kRun;
 using testing::MakeFrame;
+using testing::Preamble;
 using testing::ProcessFields;
 using testing::RecordedRun;
 using testing::Records;
 using testing::RingBuilder;
 using testing::StreamBuilder;
+using testing::WithChildren;
 
-constexpr uint64_t kRun = 0x1100;
-constexpr uint64_t kLoad = 0x1200;
 constexpr uint64_t kNow = 1'000'000;
-
-StreamBuilder Preamble(const ProcessFields& fields) {
-  StreamBuilder stream(fields);
-  stream.Process().Module(1, "/opt/app", 0x1000, 0x9000).Clock(0, kEpoch);
-  stream.Function(kRun, "run", 1).Function(kLoad, "load", 1);
-  return stream;
-}
-Records Begin() {
-  Records records;
-  return records.TraceBegin({.function = kRun, .start = 5, .root_sequence = 1});
-}
-// `records` and so many children, numbered from `first` on.
-Records WithChildren(Records records, uint64_t first, uint64_t count) {
-  for (uint64_t sequence = first; sequence < first + count; ++sequence) {
-    records.Span({.function = kLoad,
-                  .start = 10 * sequence,
-                  .end = 10 * sequence + 5,
-                  .sequence = sequence,
-                  .parent = 1});
-  }
-  return records;
-}
 
 std::vector<uint64_t> Starts(const RecordedRun::Result& result) {
   std::vector<uint64_t> starts;

@@ -8,11 +8,11 @@
 namespace autotrace::exporter {
 namespace {
 
+using test::TemporaryFolder;
 using testing::kEpoch;
 using testing::ProcessFields;
 using testing::RecordedRun;
 using testing::StreamBuilder;
-using testing::TestFolder;
 
 std::string SegmentOf(const ProcessFields& fields, bool ended = true) {
   StreamBuilder stream(fields);
@@ -21,8 +21,8 @@ std::string SegmentOf(const ProcessFields& fields, bool ended = true) {
   return stream.Segment(0);
 }
 
-std::string Write(const TestFolder& folder, const std::string& run, const ProcessFields& fields,
-                  bool ended = true) {
+std::string Write(const TemporaryFolder& folder, const std::string& run,
+                  const ProcessFields& fields, bool ended = true) {
   return folder.Write(run + "/" + SegmentName({fields.pid, fields.process_key}, 0),
                       SegmentOf(fields, ended));
 }
@@ -38,7 +38,7 @@ TEST_CASE("names of runs are told from other names") {
 }
 
 TEST_CASE("runs are listed oldest first, and what is no run is passed over") {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   ProcessFields fields;
   const std::string first = Write(folder, "20260801-142233.123456-4711", fields);
   fields.start_unix_nanos = kEpoch + 5;
@@ -62,14 +62,14 @@ TEST_CASE("runs are listed oldest first, and what is no run is passed over") {
 }
 
 TEST_CASE("a folder that is not there holds no runs") {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   const absl::StatusOr<std::vector<Run>> runs = ListRuns(folder.path() + "/none");
   REQUIRE(runs.ok());
   CHECK(runs->empty());
 }
 
 TEST_CASE("a run is found by name, by path, and as the newest") {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   Write(folder, "20260801-142233.123456-4711", {});
   Write(folder, "20260802-142233.123456-4711", {});
   Write(folder, "renamed", {});
@@ -84,7 +84,7 @@ TEST_CASE("a run is found by name, by path, and as the newest") {
 }
 
 TEST_CASE("when there is no run the message says where was looked and how to record one") {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   for (const char* wanted : {"", "20260801-142233.123456-4711"}) {
     const absl::StatusOr<Run> run = FindRun(folder.path(), wanted);
     REQUIRE(absl::IsNotFound(run.status()));
@@ -95,7 +95,7 @@ TEST_CASE("when there is no run the message says where was looked and how to rec
 }
 
 TEST_CASE("processes stand in the order they were started") {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   ProcessFields first;
   first.pid = 9000;
   first.process_key = 0xffff;

@@ -4,40 +4,22 @@
 #include <catch2/catch.hpp>
 
 #include "tests/exporter/recorded_run.h"
+#include "tests/exporter/small_program.h"
 
 namespace autotrace::exporter {
 namespace {
 
+using testing::Begin;
+using testing::Child;
 using testing::CollectingSink;
 using testing::kEpoch;
+using testing::kRun;
+using testing::Preamble;
 using testing::ProcessFields;
 using testing::RecordedRun;
 using testing::Records;
 using testing::StreamBuilder;
 
-constexpr uint64_t kRun = 0x1100;
-constexpr uint64_t kLoad = 0x1200;
-
-// How each segment begins.
-StreamBuilder Preamble(const ProcessFields& fields) {
-  StreamBuilder stream(fields);
-  stream.Process().Module(1, "/opt/app", 0x1000, 0x9000).Clock(0, kEpoch);
-  stream.Function(kRun, "run", 1).Function(kLoad, "load", 1).Thread(1, 42, "main");
-  return stream;
-}
-
-Records Child(uint64_t sequence) {
-  Records records;
-  return records.Span({.function = kLoad,
-                       .start = 10 * sequence,
-                       .end = 10 * sequence + 5,
-                       .sequence = sequence,
-                       .parent = 1});
-}
-Records Begin() {
-  Records records;
-  return records.TraceBegin({.function = kRun, .start = 5, .root_sequence = 1});
-}
 Records Root() {
   Records records;
   return records.Span({.function = kRun, .start = 5, .end = 900, .sequence = 1});

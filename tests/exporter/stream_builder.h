@@ -255,14 +255,8 @@ class StreamBuilder {
 
   // A whole segment file of what was added so far.
   std::string Segment(uint32_t index) const {
-    format::SegmentHeader header = {};
-    memcpy(header.magic, format::kSegmentMagic, sizeof(header.magic));
-    header.version = format::kVersion;
-    header.header_size = sizeof(header);
-    header.process_key = fields_.process_key;
-    header.index = index;
     std::string bytes;
-    AppendStruct(&bytes, header);
+    AppendStruct(&bytes, MakeSegmentHeader(fields_.process_key, index));
     return bytes + bytes_;
   }
 

@@ -7,10 +7,12 @@
 #include <string_view>
 
 #include "filters/config_loader.h"
-#include "temporary_folder.h"
+#include "tests/support/test_files.h"
 
 namespace autotrace::filters {
 namespace {
+
+using test::TemporaryFolder;
 
 std::string FileError(std::string_view yaml) {
   const LoadResult result = ParseConfig(yaml, "trace.yaml");

@@ -11,10 +11,12 @@
 #include <vector>
 
 #include "filters/config_keys.h"
-#include "temporary_folder.h"
+#include "tests/support/test_files.h"
 
 namespace autotrace::filters {
 namespace {
+
+using test::TemporaryFolder;
 
 LoadResult Load(const Environment::Variables& variables) {
   LoadResult result = LoadConfig(Environment(variables));
@@ -191,6 +193,7 @@ TEST_CASE("every key with a variable can be set from the environment", "[config]
       {"AUTOTRACE_PIPELINE_ID_ON", "local_root"},
       {"AUTOTRACE_CALLERS", "OFF"},
       {"AUTOTRACE_ROOT_STACKTRACE", "True"},
+      {"AUTOTRACE_EXCEPTION_STACKTRACE", "false"},
       {"AUTOTRACE_KEEP_ERRORS", "no"},
       {"AUTOTRACE_PROCESS_ARGS", "true"},
       {"AUTOTRACE_DIR", "/var/traces"},
@@ -224,6 +227,7 @@ TEST_CASE("every key with a variable can be set from the environment", "[config]
   CHECK(config.pipeline_id_on == PipelineIdOn::kLocalRoot);
   CHECK_FALSE(config.callers);
   CHECK(config.root_stacktrace);
+  CHECK_FALSE(config.exception_stacktrace);
   CHECK_FALSE(config.keep_errors);
   CHECK(config.process_args);
   CHECK(config.dir == "/var/traces");

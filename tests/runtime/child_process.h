@@ -4,6 +4,7 @@
 #define AUTOTRACE_TESTS_RUNTIME_CHILD_PROCESS_H_
 
 #include <functional>
+#include <string>
 
 namespace autotrace::test {
 
@@ -11,6 +12,12 @@ namespace autotrace::test {
 // number of the signal that killed the child; a child that runs longer than a minute is killed by
 // SIGALRM. No Catch2 macros inside of `body`.
 int RunInChild(const std::function<int()>& body);
+
+// Checks that `body` returns 0 in a child that has a tmpfs of its own mounted on `folder`; `size`
+// is what mount(8) takes, "2m". The mount is seen by nobody else and gone with the child. Where the
+// right to mount is missing, nothing is checked, and the test says so.
+void CheckOnTmpfs(const std::string& folder, const std::string& size,
+                  const std::function<int()>& body);
 
 // Lowers RLIMIT_FSIZE of this process. For children.
 void LimitFileSize(unsigned long bytes);

@@ -15,7 +15,7 @@
 #include "runtime/process_facts.h"
 #include "runtime/segment_writer.h"
 #include "segment_files.h"
-#include "temporary_folder.h"
+#include "tests/support/test_files.h"
 
 namespace autotrace::test {
 namespace {

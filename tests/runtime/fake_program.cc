@@ -24,6 +24,12 @@ char NameOf(uint64_t function) {
   return function == 0 ? '#' : index < 128 ? static_cast<char>(index) : '?';
 }
 
+FakeProgram::Options EitherClock() {
+  FakeProgram::Options options;
+  options.fast_clock = GENERATE(true, false);
+  return options;
+}
+
 FakeProgram::FakeProgram(const Options& options) {
   static const bool clock_is_ready = [] {
     InitializeClock();

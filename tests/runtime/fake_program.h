@@ -73,6 +73,9 @@ class FakeProgram {
   uint32_t last_thread_index_ = 0;
 };
 
+// For tests that hold with both clocks: the test case runs once with each.
+FakeProgram::Options EitherClock();
+
 // A thread of it, with a stack that calls go down on. Addresses, not memory.
 class FakeThread {
  public:

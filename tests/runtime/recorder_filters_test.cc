@@ -6,12 +6,6 @@
 namespace autotrace::test {
 namespace {
 
-FakeProgram::Options EitherClock() {
-  FakeProgram::Options options;
-  options.fast_clock = GENERATE(true, false);
-  return options;
-}
-
 // ---- Minimum duration ----
 
 TEST_CASE("calls below the minimum duration leave no span") {

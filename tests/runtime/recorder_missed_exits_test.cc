@@ -6,12 +6,6 @@
 namespace autotrace::test {
 namespace {
 
-FakeProgram::Options EitherClock() {
-  FakeProgram::Options options;
-  options.fast_clock = GENERATE(true, false);
-  return options;
-}
-
 TEST_CASE("an outer function's exit ends the calls inside it") {
   FakeProgram program(EitherClock());
   FakeThread thread(&program);

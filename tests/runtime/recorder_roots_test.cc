@@ -8,12 +8,6 @@ namespace {
 
 constexpr uint16_t kRoot = kRecorded | decision::kStartsTrace;
 
-FakeProgram::Options EitherClock() {
-  FakeProgram::Options options;
-  options.fast_clock = GENERATE(true, false);
-  return options;
-}
-
 TEST_CASE("a root is cut out of the trace it was called in") {
   FakeProgram program(EitherClock());
   program.Decide('r', kRoot);

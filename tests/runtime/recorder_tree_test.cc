@@ -10,12 +10,6 @@
 namespace autotrace::test {
 namespace {
 
-FakeProgram::Options EitherClock() {
-  FakeProgram::Options options;
-  options.fast_clock = GENERATE(true, false);
-  return options;
-}
-
 TEST_CASE("nested calls become a tree") {
   FakeProgram program(EitherClock());
   FakeThread thread(&program);

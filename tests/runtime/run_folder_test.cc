@@ -10,7 +10,7 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 
-#include "temporary_folder.h"
+#include "tests/support/test_files.h"
 
 namespace autotrace::test {
 namespace {

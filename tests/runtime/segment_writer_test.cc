@@ -3,10 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,7 +14,7 @@
 
 #include "child_process.h"
 #include "segment_files.h"
-#include "temporary_folder.h"
+#include "tests/support/test_files.h"
 
 namespace autotrace::test {
 namespace {
@@ -66,6 +64,23 @@ int DescriptorIn(const std::string& folder) {
     if (!error && target.starts_with(folder + "/")) return std::stoi(entry.path().filename());
   }
   return -1;
+}
+
+// The program takes the descriptor that a file of `folder` is open under for its own file `path`.
+int TakeDescriptor(const std::string& folder, const std::string& path) {
+  const int descriptor = DescriptorIn(folder);
+  REQUIRE(descriptor >= 0);
+  const int file = open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  REQUIRE(dup2(file, descriptor) == descriptor);
+  close(file);
+  return descriptor;
+}
+
+// Nothing was written to the program's file, and its descriptor is open. Closes it.
+void CheckUntouched(const std::string& path, int descriptor) {
+  CHECK(std::filesystem::file_size(path) == 0);
+  CHECK(write(descriptor, "x", 1) == 1);
+  close(descriptor);
 }
 
 TEST_CASE("a segment is a header and the blocks as they were given") {
@@ -201,18 +216,12 @@ TEST_CASE("a file that the program opened under our descriptor stays untouched a
   {
     SegmentWriter writer(In(folder));
     CHECK(Write(&writer, 1));
-    descriptor = DescriptorIn(folder.path());
-    REQUIRE(descriptor >= 0);
-    const int file = open(path.c_str(), O_WRONLY | O_CLOEXEC);
-    REQUIRE(dup2(file, descriptor) == descriptor);
-    close(file);
+    descriptor = TakeDescriptor(folder.path(), path);
     CHECK(Write(&writer, 2));
     CHECK(Write(&writer, 3));
   }
   CHECK(Holds(ReadSegments(folder.path()), {1, 2, 3}));
-  CHECK(std::filesystem::file_size(path) == 0);
-  CHECK(write(descriptor, "x", 1) == 1);
-  close(descriptor);
+  CheckUntouched(path, descriptor);
 }
 
 TEST_CASE("the program's file is not closed when a segment ends while it has our descriptor") {
@@ -225,20 +234,13 @@ TEST_CASE("the program's file is not closed when a segment ends while it has our
   std::vector<int> numbers;
   int descriptor = -1;
   for (int i = 0; i < 40; ++i) {
-    if (i == 17) {
-      descriptor = DescriptorIn(folder.path());
-      const int file = open(path.c_str(), O_WRONLY | O_CLOEXEC);
-      REQUIRE(dup2(file, descriptor) == descriptor);
-      close(file);
-    }
+    if (i == 17) descriptor = TakeDescriptor(folder.path(), path);
     CHECK(Write(&writer, i));
     numbers.push_back(i);
   }
   writer.Close(0);
   CHECK(Holds(ReadSegments(folder.path()), numbers));
-  CHECK(std::filesystem::file_size(path) == 0);
-  CHECK(write(descriptor, "x", 1) == 1);
-  close(descriptor);
+  CheckUntouched(path, descriptor);
 }
 
 TEST_CASE("a segment that was replaced by another file is not written to") {
@@ -372,11 +374,7 @@ TEST_CASE("a segment whose beginning did not fit gets it when there is room") {
 
 TEST_CASE("on a full disk blocks are refused, and whole ones are left") {
   const TemporaryFolder folder;
-  constexpr int kCannotMount = 77;
-  const int result = RunInChild([&] {
-    if (unshare(CLONE_NEWNS) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return kCannotMount;
-    mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr);
-    if (mount("tmpfs", folder.path().c_str(), "tmpfs", 0, "size=2m") != 0) return kCannotMount;
+  CheckOnTmpfs(folder.path(), "2m", [&] {
     SegmentWriter::Options options = In(folder);
     options.segment_bytes = kMegabyte;
     SegmentWriter writer(options);
@@ -394,11 +392,6 @@ TEST_CASE("on a full disk blocks are refused, and whole ones are left") {
     if (!ReadSegmentsQuietly(folder.path(), &segments)) return 2;
     return Holds(segments, numbers) ? 0 : 3;
   });
-  if (result == kCannotMount) {
-    WARN("no right to mount a tmpfs here: not tested");
-    return;
-  }
-  CHECK(result == 0);
 }
 
 }  // namespace

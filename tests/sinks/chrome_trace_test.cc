@@ -10,6 +10,7 @@
 #include "exporter/sinks/file_sinks.h"
 #include "tests/sinks/test_program.h"
 #include "tests/sinks/test_spans.h"
+#include "tests/support/test_files.h"
 
 namespace autotrace::exporter {
 namespace {
@@ -17,7 +18,7 @@ namespace {
 using test::ProgramResult;
 using test::RunScript;
 using test::SpanMaker;
-using test::TempDir;
+using test::TemporaryFolder;
 
 std::string WriteChrome(const std::vector<Span>& spans, const std::string& path) {
   FILE* file = fopen(path.c_str(), "w");
@@ -41,7 +42,7 @@ TEST_CASE("a Chrome trace nests spans on their threads to the nanosecond") {
   Thread other{.tid = 102, .index = 2, .name = ""};
   Span elsewhere = At(maker.Make(4), 5, 2'000'003);
   elsewhere.thread = &other;
-  const TempDir directory;
+  const TemporaryFolder directory;
   // In the order of ends, as the reader hands them over. The second and third start at the same
   // time as their parent and end with it; siblings touch.
   const std::string path = WriteChrome(
@@ -60,7 +61,7 @@ TEST_CASE("a Chrome trace nests spans on their threads to the nanosecond") {
 TEST_CASE("spans that started days before the first one ended keep their nanoseconds") {
   const SpanMaker maker;
   constexpr uint64_t kDay = 86'400'000'000'000;
-  const TempDir directory;
+  const TemporaryFolder directory;
   std::vector<Span> spans;
   for (uint64_t day = 0; day < 40; ++day) {
     spans.push_back(At(maker.MakeChild(2, 1), day * kDay + 1, day * kDay + 4));
@@ -79,7 +80,7 @@ TEST_CASE("a Chrome event carries ids, attributes and the kind of span") {
   span.manual = true;
   span.error = true;
   span.attributes = {{"count", int64_t{3}}, {"span_id", std::string("mine")}};
-  const TempDir directory;
+  const TemporaryFolder directory;
   const std::string text = test::ReadFile(WriteChrome({span}, directory / "trace.json"));
   CHECK(text.find(R"("cat":"manual")") != std::string::npos);
   CHECK(text.find(R"("trace_id":"a00102030405060708090a0b0c0d0e0f")") != std::string::npos);
@@ -91,7 +92,7 @@ TEST_CASE("a Chrome event carries ids, attributes and the kind of span") {
 }
 
 TEST_CASE("a Chrome trace without spans is valid JSON without events") {
-  const TempDir directory;
+  const TemporaryFolder directory;
   const ProgramResult result =
       RunScript("check_chrome.py", {WriteChrome({}, directory / "trace.json")});
   CHECK(result.status == 0);
@@ -101,7 +102,7 @@ TEST_CASE("a Chrome trace without spans is valid JSON without events") {
 TEST_CASE("a process without a service name is named after its executable") {
   SpanMaker maker;
   maker.process.resource.clear();
-  const TempDir directory;
+  const TemporaryFolder directory;
   const std::string text = test::ReadFile(WriteChrome({maker.Make(1)}, directory / "trace.json"));
   CHECK(text.find(R"("process_name","pid":100,"tid":0,"args":{"name":"my_service"})") !=
         std::string::npos);

@@ -107,7 +107,7 @@ std::string Summary(const Receiver& receiver) {
   std::vector<std::string> arguments = {"protobuf"};
   for (const std::string& path : receiver.bodies()) arguments.push_back(path);
   if (arguments.size() == 1) return "nothing arrived";
-  arguments.push_back("--summary");
+  arguments.emplace_back("--summary");
   return test::RunScript("check_otlp.py", arguments).output;
 }
 

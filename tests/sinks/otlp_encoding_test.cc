@@ -17,15 +17,15 @@
 #include "exporter/span.h"
 #include "tests/sinks/test_program.h"
 #include "tests/sinks/test_spans.h"
+#include "tests/support/test_files.h"
 
 namespace autotrace::exporter {
 namespace {
 
-using test::MakeSpanId;
 using test::ProgramResult;
 using test::RunScript;
 using test::SpanMaker;
-using test::TempDir;
+using test::TemporaryFolder;
 using test::WriteFile;
 
 // Every field and every type of attribute, and the values that a careless encoder leaves out.
@@ -106,7 +106,7 @@ std::vector<OtlpRequest> Batch(const OtlpEncoding& encoding, const std::vector<S
 
 ProgramResult CheckProtobuf(const std::vector<OtlpRequest>& requests, std::string option,
                             const std::string& expected = "") {
-  TempDir directory;
+  TemporaryFolder directory;
   std::vector<std::string> arguments = {"protobuf"};
   for (const OtlpRequest& request : requests) {
     arguments.push_back(directory / std::to_string(arguments.size()));
@@ -143,7 +143,7 @@ TEST_CASE("the official bindings read every field of a span from the protobuf fo
 
 TEST_CASE("the official bindings read every field of a span from the JSON form") {
   const SpanMaker maker;
-  const TempDir directory;
+  const TemporaryFolder directory;
   const std::string path = WriteJson(AllKindsOfSpans(maker), directory / "spans.jsonl");
   WriteFile(directory / "expected.json", kAllKindsDecoded);
   const ProgramResult result =
@@ -154,7 +154,7 @@ TEST_CASE("the official bindings read every field of a span from the JSON form")
 
 TEST_CASE("the JSON form is one request per line") {
   const SpanMaker maker;
-  const TempDir directory;
+  const TemporaryFolder directory;
   const std::vector<Span> spans(1025, maker.Make(1));
   const std::string text = test::ReadFile(WriteJson(spans, directory / "spans.jsonl"));
   CHECK(std::count(text.begin(), text.end(), '\n') == 3);
@@ -162,7 +162,7 @@ TEST_CASE("the JSON form is one request per line") {
 }
 
 TEST_CASE("no spans make an empty OTLP file") {
-  const TempDir directory;
+  const TemporaryFolder directory;
   CHECK(test::ReadFile(WriteJson({}, directory / "spans.jsonl")).empty());
 }
 

@@ -11,6 +11,7 @@
 
 #include "exporter/sinks/failure_log.h"
 #include "tests/sinks/test_program.h"
+#include "tests/support/test_files.h"
 
 namespace autotrace::exporter {
 namespace {

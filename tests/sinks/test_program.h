@@ -1,31 +1,15 @@
-// Running other programs and temporary folders, for the tests of the sinks.
+// Running other programs, for the tests of the sinks.
 #ifndef AUTOTRACE_TESTS_SINKS_TEST_PROGRAM_H_
 #define AUTOTRACE_TESTS_SINKS_TEST_PROGRAM_H_
 
 #include <sys/types.h>
 
-#include <filesystem>
 #include <string>
 #include <vector>
 
+#include "tests/support/test_files.h"
+
 namespace autotrace::test {
-
-// A folder of its own, removed at the end.
-class TempDir {
- public:
-  TempDir();
-  ~TempDir();
-  TempDir(const TempDir&) = delete;
-  TempDir& operator=(const TempDir&) = delete;
-  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
-
-void WriteFile(const std::filesystem::path& path, const std::string& contents);
-std::string ReadFile(const std::filesystem::path& path);
 
 struct ProgramResult {
   int status = -1;     // exit status; -1 when it did not exit by itself
@@ -63,7 +47,7 @@ class Receiver {
   std::string headers(int request) const;
 
  private:
-  TempDir directory_;
+  TemporaryFolder directory_;
   Program program_;
   std::string port_;
 };

@@ -9,9 +9,14 @@
 #include "symbolizer/function_name.h"
 #include "symbolizer/module_image.h"
 #include "test_programs.h"
+#include "tests/support/test_files.h"
 
 namespace autotrace::symbolizer {
 namespace {
+
+using test::ReadFile;
+using test::TemporaryFolder;
+using test::WriteFile;
 
 // Asks everything. Returns whether the file was taken for an ELF file.
 bool AskEverything(const std::string& path) {

@@ -8,9 +8,14 @@
 #include "symbolizer/function_name.h"
 #include "symbolizer/module_image.h"
 #include "test_programs.h"
+#include "tests/support/test_files.h"
 
 namespace autotrace::symbolizer {
 namespace {
+
+using test::ReadFile;
+using test::TemporaryFolder;
+using test::WriteFile;
 
 struct Build {
   Compiler compiler;

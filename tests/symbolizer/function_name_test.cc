@@ -7,9 +7,12 @@
 #include <string>
 
 #include "test_programs.h"
+#include "tests/support/test_files.h"
 
 namespace autotrace::symbolizer {
 namespace {
+
+using test::TemporaryFolder;
 
 struct NameCase {
   const char* linker_name;

@@ -11,9 +11,13 @@
 
 #include "symbolizer/function_name.h"
 #include "test_programs.h"
+#include "tests/support/test_files.h"
 
 namespace autotrace::symbolizer {
 namespace {
+
+using test::TemporaryFolder;
+using test::WriteFile;
 
 std::string NameAt(const ModuleImage& image, uint64_t address) {
   Symbol symbol;

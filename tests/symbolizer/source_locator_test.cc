@@ -7,9 +7,13 @@
 #include "symbolizer/function_name.h"
 #include "symbolizer/module_image.h"
 #include "test_programs.h"
+#include "tests/support/test_files.h"
 
 namespace autotrace::symbolizer {
 namespace {
+
+using test::TemporaryFolder;
+using test::WriteFile;
 
 std::string Text(const SourceLocation& location) {
   return location.function + " " + (location.file.empty() ? "??" : location.file) + ":" +

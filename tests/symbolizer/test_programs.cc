@@ -1,27 +1,14 @@
 #include "test_programs.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include <catch2/catch.hpp>
 #include <filesystem>
-#include <fstream>
 #include <sstream>
 
 #include "symbolizer/function_name.h"
 
 namespace autotrace::symbolizer {
-
-TemporaryFolder::TemporaryFolder() {
-  std::string pattern = (std::filesystem::temp_directory_path() / "symbolizer-XXXXXX").string();
-  REQUIRE(mkdtemp(pattern.data()) != nullptr);
-  path_ = std::filesystem::canonical(pattern).string();
-}
-
-TemporaryFolder::~TemporaryFolder() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
 
 const char* Name(Compiler compiler) { return compiler == Compiler::kGcc ? "GCC" : "Clang"; }
 
@@ -52,18 +39,6 @@ void Compile(Compiler compiler, const std::string& flags, const std::vector<std:
 
 std::string Fixture(const std::string& name) {
   return std::string(SYMBOLIZER_TEST_FIXTURES) + "/" + name;
-}
-
-std::string ReadFile(const std::string& path) {
-  std::ifstream stream(path, std::ios::binary);
-  REQUIRE(stream.good());
-  std::stringstream contents;
-  contents << stream.rdbuf();
-  return contents.str();
-}
-
-void WriteFile(const std::string& path, const std::string& contents) {
-  std::ofstream(path, std::ios::binary) << contents;
 }
 
 std::vector<Symbol> Functions(const ModuleImage& image) {

@@ -1,5 +1,5 @@
-// What the symbolizer's tests share: folders of their own, compiling the fixtures with both
-// compilers, and running binutils as a second opinion.
+// What the symbolizer's tests share: compiling the fixtures with both compilers, and running
+// binutils as a second opinion.
 #ifndef AUTOTRACE_TESTS_SYMBOLIZER_TEST_PROGRAMS_H_
 #define AUTOTRACE_TESTS_SYMBOLIZER_TEST_PROGRAMS_H_
 
@@ -13,19 +13,6 @@
 
 namespace autotrace::symbolizer {
 
-class TemporaryFolder {
- public:
-  TemporaryFolder();
-  ~TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
 enum class Compiler { kGcc, kClang };
 const char* Name(Compiler compiler);
 
@@ -37,8 +24,6 @@ void Compile(Compiler compiler, const std::string& flags, const std::vector<std:
              const std::string& output);
 
 std::string Fixture(const std::string& name);
-std::string ReadFile(const std::string& path);
-void WriteFile(const std::string& path, const std::string& contents);
 
 std::vector<Symbol> Functions(const ModuleImage& image);
 // Start addresses by qualified name; of several functions of one name the last one.

@@ -13,6 +13,7 @@
 #include "symbolizer/function_name.h"
 #include "symbolizer/module_image.h"
 #include "test_programs.h"
+#include "tests/support/test_files.h"
 
 namespace {
 thread_local bool count_allocations = false;
@@ -28,6 +29,8 @@ extern "C" void* malloc(size_t size) {
 
 namespace autotrace::symbolizer {
 namespace {
+
+using test::TemporaryFolder;
 
 TEST_CASE("the traced-thread half neither allocates nor touches errno") {
   const TemporaryFolder folder;

@@ -1,0 +1,142 @@
+// What a session's background thread does: drains the ring into the sinks until the session stops,
+// then finishes the recording.
+#include <time.h>
+
+#include <algorithm>
+#include <exception>
+
+#include "filters/config_loader.h"
+#include "runtime/clock.h"
+#include "runtime/futex.h"
+#include "runtime/log.h"
+#include "runtime/session.h"
+#include "runtime/summary.h"
+#include "runtime/thread_slot.h"
+
+namespace autotrace {
+namespace {
+
+constexpr uint64_t kMillisecond = 1'000'000;
+// The reader looks this often while the program records, and this often while it does not; the ring
+// holds several times what a thread can record in the shorter one, and a claimed chunk ends the
+// longer one.
+constexpr uint64_t kBusySleep = 2 * kMillisecond;
+constexpr uint64_t kIdleSleep = 100 * kMillisecond;
+constexpr int kPassesUntilIdle = 50;
+constexpr uint64_t kHousekeepingInterval = 100 * kMillisecond;
+constexpr uint64_t kClockInterval = 1000 * kMillisecond;
+
+void Sleep(uint64_t nanos) {
+  const timespec time = {static_cast<time_t>(nanos / 1'000'000'000u),
+                         static_cast<long>(nanos % 1'000'000'000u)};
+  nanosleep(&time, nullptr);
+}
+
+}  // namespace
+
+void Session::RunInBackground() {
+  const InternalThreadScope internal;
+  try {
+    if (config_.live_export()) {
+      live_ = std::make_unique<LiveExporter>(filters::ToYaml(config_, true));
+      if (live_->ok()) {
+        drainer_->AddSink(live_.get());
+        AnnounceProcess();
+      }
+    }
+    if (run_.first) PruneRuns(config_.dir, config_.keep_runs, run_.path);
+    int idle_passes = 0;
+    while (stop_.load(std::memory_order_acquire) == 0) {
+      const uint32_t flush = flush_requested_.load(std::memory_order_acquire);
+      const Drainer::PassResult pass = drainer_->Pass();
+      Housekeeping(MonotonicNanos());
+      if (flush != flush_done_.load(std::memory_order_relaxed)) {
+        bool complete = segments_ == nullptr || segments_->Flush(0);
+        if (live_ != nullptr) {
+          complete = live_->Flush(flush_timeout_.load(std::memory_order_relaxed)) && complete;
+        }
+        flush_complete_.store(complete, std::memory_order_relaxed);
+        flush_done_.store(flush, std::memory_order_release);
+        FutexWake(&flush_done_);
+        continue;
+      }
+      idle_passes = pass.bytes == 0 ? idle_passes + 1 : 0;
+      if (pass.ring_use > 0.25) continue;
+      if (idle_passes < kPassesUntilIdle) {
+        Sleep(kBusySleep);
+      } else {
+        shared_.ring.WaitForWork(kIdleSleep);
+      }
+    }
+    Finish();
+  } catch (const std::exception& error) {
+    Log(std::string("recording stopped: ") + error.what());
+  }
+}
+
+void Session::Housekeeping(uint64_t now) {
+  if (now - last_housekeeping_ < kHousekeepingInterval &&
+      !copy_open_frames_.exchange(false, std::memory_order_acq_rel)) {
+    return;
+  }
+  last_housekeeping_ = now;
+  drainer_->CopyOpenFrames();
+  if (now - last_clock_ < kClockInterval) return;
+  last_clock_ = now;
+  drainer_->EmitClock();
+}
+
+void Session::Finish() {
+  // What threads do from here on finds nobody to read it.
+  while (drainer_->Pass().bytes > 0) {
+  }
+  drainer_->EmitOpenFrames();
+  drainer_->EmitClock();
+  auto& counters = shared_.ring.header()->counters;
+  if (segments_ != nullptr) {
+    counters[static_cast<int>(format::Counter::kDroppedDiskCap)].store(segments_->removed_spans(),
+                                                                       std::memory_order_relaxed);
+  }
+  if (live_ != nullptr && live_->ok()) {
+    // Before the counters are written, since it adds to them.
+    live_->Close(config_.otlp_timeout);
+    counters[static_cast<int>(format::Counter::kDroppedExport)].store(live_->dropped_spans(),
+                                                                      std::memory_order_relaxed);
+  }
+  drainer_->EmitCounters();
+  const format::ClockPoint end = CurrentClockPoint();
+  drainer_->Emit(format::BlockKind::kEnd, {reinterpret_cast<const char*>(&end), sizeof(end)});
+  if (segments_ != nullptr) segments_->Close(0);
+  shared_.ring.header()->finished.store(1, std::memory_order_release);
+  shared_.ring.Unlink();
+  WriteSummary();
+}
+
+void Session::WriteSummary() {
+  SummaryFacts facts;
+  facts.spans = drainer_->recorded_spans();
+  facts.functions = decider_.decided_count();
+  for (int i = 0; i < static_cast<int>(format::Counter::kCount); ++i) {
+    facts.counters[i] = shared_.ring.header()->counters[i].load(std::memory_order_relaxed);
+  }
+  facts.run_path = segments_ != nullptr ? run_.path : "";
+  facts.endpoint = live_ != nullptr ? config_.otlp_endpoint : "";
+  facts.unmatched_patterns = filter_.UnmatchedPatterns();
+  const std::string text = SummaryText(facts);
+  if (segments_ != nullptr) WriteSummaryFile(segments_->stem() + ".summary", text);
+  for (const std::string& pattern : facts.unmatched_patterns) {
+    Log("no function that ran matches " + pattern + "; `autotracer functions " + executable_ +
+        "` lists what there is");
+  }
+  const bool first = run_.first || run_.path.empty();
+  const bool wanted = config_.summary == filters::Tristate::kOn ||
+                      (config_.summary == filters::Tristate::kAuto && StderrIsTerminal());
+  if (!first || !wanted || parent_process_key_ != 0) return;
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = std::min(text.find('\n', at), text.size());
+    Log(std::string_view(text).substr(at, end - at));
+    at = end + 1;
+  }
+}
+
+}  // namespace autotrace
