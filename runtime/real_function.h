@@ -18,8 +18,8 @@ namespace autotrace {
 class RealFunction {
  public:
   // `version` null: the default one. `file`: the library that has it, for when it is not among the
-  // program's global symbols; null: it always is (libc).
-  constexpr RealFunction(const char* name, const char* version, const char* file = nullptr)
+  // program's global symbols that come after this library's.
+  constexpr RealFunction(const char* name, const char* version, const char* file = "libc.so.6")
       : name_(name), version_(version), file_(file) {}
 
   // Null when there is none. Keeps errno.
@@ -28,7 +28,7 @@ class RealFunction {
     if (__builtin_expect(found != nullptr, 1)) return found;
     const int error_number = errno;
     found = FindIn(RTLD_NEXT);
-    if (found == nullptr && file_ != nullptr) {
+    if (found == nullptr) {
       void* library = dlopen(file_, RTLD_LAZY | RTLD_NOLOAD);
       if (library != nullptr) found = FindIn(library);
     }

@@ -195,6 +195,7 @@ TEST_CASE("every key with a variable can be set from the environment", "[config]
       {"AUTOTRACE_ROOT_STACKTRACE", "True"},
       {"AUTOTRACE_EXCEPTION_STACKTRACE", "false"},
       {"AUTOTRACE_KEEP_ERRORS", "no"},
+      {"AUTOTRACE_THREAD_PARENTS", "off"},
       {"AUTOTRACE_PROCESS_ARGS", "true"},
       {"AUTOTRACE_DIR", "/var/traces"},
       {"AUTOTRACE_RECORD", "false"},
