@@ -78,3 +78,20 @@ AUTOTRACE_API int autotrace_flush(uint64_t timeout_nanos) {
   autotrace::Session* session = autotrace::Session::Current();
   return session != nullptr && session->Flush(timeout_nanos) ? 0 : -1;
 }
+
+AUTOTRACE_API void autotrace_stack_created(const void* low, size_t size) {
+  const auto begin = reinterpret_cast<uint64_t>(low);
+  if (begin == 0 || size == 0) return;
+  autotrace::WithOwnRecorder(
+      [&](Recorder* recorder) { recorder->StackCreated(begin, begin + size); });
+}
+
+AUTOTRACE_API void autotrace_stack_switched(void) {
+  const auto here = reinterpret_cast<uint64_t>(__builtin_frame_address(0));
+  autotrace::WithOwnRecorder([&](Recorder* recorder) { recorder->SwitchToStackOf(here); });
+}
+
+AUTOTRACE_API void autotrace_stack_destroyed(const void* low) {
+  autotrace::WithOwnRecorder(
+      [&](Recorder* recorder) { recorder->StackDestroyed(reinterpret_cast<uint64_t>(low)); });
+}

@@ -197,21 +197,37 @@ void Drainer::EmitRecords(const Extent& extent, uint32_t offset, std::string_vie
 std::string Drainer::OpenFrameBlocks(size_t limit_bytes) {
   std::string blocks;
   std::string frames;
+  const auto add = [&](uint32_t thread_index, auto copy) {
+    frames.clear();
+    format::OpenFramesHeader header = {};
+    header.thread_index = thread_index;
+    header.ticks = Now();
+    header.count = static_cast<uint32_t>(copy(&frames, header.trace_id));
+    if (header.count == 0) return;
+    std::string payload;
+    AppendStruct(&payload, header);
+    payload.append(frames);
+    if (blocks.size() + payload.size() + sizeof(format::BlockHeader) > limit_bytes) return;
+    AppendBlock(&blocks, format::BlockKind::kOpenFrames, payload);
+  };
   pool_->ForEach([&](ThreadRecorders* thread) {
     for (const Recorder& recorder : thread->levels) {
-      frames.clear();
-      format::OpenFramesHeader header = {};
-      header.thread_index = recorder.thread_index();
-      header.ticks = Now();
-      header.count =
-          static_cast<uint32_t>(recorder.CopyOpenFrames(&frames, kMaxOpenFrames, header.trace_id));
-      if (header.count == 0) continue;
-      std::string payload;
-      AppendStruct(&payload, header);
-      payload.append(frames);
-      if (blocks.size() + payload.size() + sizeof(format::BlockHeader) > limit_bytes) continue;
-      AppendBlock(&blocks, format::BlockKind::kOpenFrames, payload);
+      add(recorder.thread_index(), [&](std::string* copied, uint64_t* trace_id) {
+        return recorder.CopyOpenFrames(copied, kMaxOpenFrames, trace_id);
+      });
     }
+  });
+  if (limit_bytes != SIZE_MAX) return blocks;
+  // At the end, also what is open on stacks that no thread is on. While threads come and go on them
+  // it cannot be told from here.
+  shared_->stacks.ForEach([&](CallStack* stack) {
+    if (stack->calls.first_segment == nullptr) return;
+    add(stack->index, [&](std::string* copied, uint64_t* trace_id) {
+      return autotrace::CopyOpenFrames(stack->calls, shared_->secret, copied, kMaxOpenFrames,
+                                       trace_id);
+    });
+    const format::ThreadEntry entry = {stack->index, 0, stack->tid};
+    Emit(format::BlockKind::kThread, {reinterpret_cast<const char*>(&entry), sizeof(entry)});
   });
   return blocks;
 }

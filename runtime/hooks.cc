@@ -31,8 +31,9 @@ __attribute__((noinline)) void EnterRest(Recorder* recorder, uint64_t function, 
   t_slot.active = recorder;
 }
 
-__attribute__((noinline)) void LeaveRest(Recorder* recorder, uint64_t function) {
-  recorder->Leave(function);
+__attribute__((noinline)) void LeaveRest(Recorder* recorder, uint64_t function,
+                                         uint64_t frame_address) {
+  recorder->Leave(function, frame_address);
   SignalFence();
   t_slot.active = recorder;
 }
@@ -54,14 +55,16 @@ __attribute__((always_inline)) inline void Enter(void* function_pointer, void* c
   t_slot.active = recorder;
 }
 
-__attribute__((always_inline)) inline void Leave(void* function_pointer) {
+__attribute__((always_inline)) inline void Leave(void* function_pointer, uint64_t frame_address) {
   const auto function = reinterpret_cast<uint64_t>(function_pointer);
   Recorder* recorder = t_slot.active;
   // Without a recorder nothing was entered.
   if (__builtin_expect(recorder == nullptr, 0)) return;
   t_slot.active = recorder->nested();
   SignalFence();
-  if (__builtin_expect(!recorder->LeaveFast(function), 0)) return LeaveRest(recorder, function);
+  if (__builtin_expect(!recorder->LeaveFast(function), 0)) {
+    return LeaveRest(recorder, function, frame_address);
+  }
   SignalFence();
   t_slot.active = recorder;
 }
@@ -85,11 +88,15 @@ __attribute__((destructor)) void ProgramEnds() {
 AUTOTRACE_HOOK void autotrace_hook_enter(void* function, void* call_site) {
   autotrace::Enter(function, call_site, AUTOTRACE_CFA);
 }
-AUTOTRACE_HOOK void autotrace_hook_exit(void* function, void*) { autotrace::Leave(function); }
+AUTOTRACE_HOOK void autotrace_hook_exit(void* function, void*) {
+  autotrace::Leave(function, AUTOTRACE_CFA);
+}
 AUTOTRACE_HOOK void autotrace_hook_enter_libc(void* function, void* call_site) {
   autotrace::Enter(function, call_site, AUTOTRACE_CFA);
 }
-AUTOTRACE_HOOK void autotrace_hook_exit_libc(void* function, void*) { autotrace::Leave(function); }
+AUTOTRACE_HOOK void autotrace_hook_exit_libc(void* function, void*) {
+  autotrace::Leave(function, AUTOTRACE_CFA);
+}
 
 __asm__(".symver autotrace_hook_enter,__cyg_profile_func_enter@@AUTOTRACE_1");
 __asm__(".symver autotrace_hook_exit,__cyg_profile_func_exit@@AUTOTRACE_1");

@@ -1,8 +1,12 @@
 #include "runtime/recorder.h"
 
+#include <signal.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #include <algorithm>
+
+#include "symbolizer/raw_syscalls.h"
 
 namespace autotrace {
 namespace {
@@ -13,6 +17,15 @@ constexpr uint64_t kSequenceBlock = 4096;
 // stack), about which the entry's address says nothing. The largest usual thread stack.
 constexpr uint64_t kSameStackDistance = uint64_t{8} << 20;
 constexpr uint16_t kTransparent = decision::kKnown;
+
+// Asks the kernel: only done when a frame seems to be dead.
+bool IsOnSignalStack(uint64_t address) {
+  stack_t stack = {};
+  if (raw::Syscall(SYS_sigaltstack, 0, reinterpret_cast<long>(&stack)) != 0) return false;
+  if ((stack.ss_flags & SS_ONSTACK) == 0) return false;
+  const uint64_t offset = address - reinterpret_cast<uint64_t>(stack.ss_sp);
+  return offset < stack.ss_size;
+}
 
 }  // namespace
 
@@ -38,6 +51,7 @@ void Recorder::Enter(uint64_t function, uint64_t call_site, uint64_t frame_addre
   if (word == 0) word = FunctionWord(function, shared_->decide(function) | decision::kKnown);
   uint16_t bits = DecisionOf(word);
   if ((bits & (decision::kRecord | decision::kHideSubtree)) == 0) return;
+  SwitchToStackOf(frame_address);
   PruneDeadFrames(call_site, frame_address, format::kSpanMissedExit);
 
   if (hidden_subtree_ != nullptr) {
@@ -107,7 +121,7 @@ bool Recorder::IsDead(const Frame* frame, uint64_t call_site, uint64_t frame_add
 }
 
 void Recorder::PruneDeadFrames(uint64_t call_site, uint64_t frame_address, uint16_t flags) {
-  if (frame_address > stack_end_) return;
+  if (stack_ == nullptr && frame_address > stack_end_) return;
   uint64_t now = 0;
   for (;;) {
     Frame* frame = top_ - 1;
@@ -118,7 +132,11 @@ void Recorder::PruneDeadFrames(uint64_t call_site, uint64_t frame_address, uint1
       continue;
     }
     if (!IsDead(frame, call_site, frame_address)) return;
-    if (now == 0) now = Now();
+    if (now == 0) {
+      // A signal handler's stack says nothing about the one that it interrupted.
+      if (IsOnSignalStack(frame_address) && !IsOnSignalStack(frame->frame_address)) return;
+      now = Now();
+    }
     PopMissed(now, flags);
   }
 }
@@ -142,9 +160,11 @@ void Recorder::ReturnToPreviousSegment() {
 
 // ---- Exits -------------------------------------------------------------------------------------
 
-void Recorder::Leave(uint64_t function) {
+void Recorder::Leave(uint64_t function, uint64_t frame_address) {
   if (SameFunction(top_[-1].function, function)) return LeaveSpecial(top_ - 1, Now(), 0);
   if (DecisionKind(shared_->decisions.Lookup(function)) == decision::kPlainHidden) return;
+  SwitchToStackOf(frame_address);
+  if (SameFunction(top_[-1].function, function)) return LeaveSpecial(top_ - 1, Now(), 0);
   if (overflow_ > 0) {
     if (--overflow_ == 0) Publish(top_ - 1);
     return;
@@ -344,6 +364,12 @@ uint64_t Recorder::ParentSequence(Frame* frame) {
 // ---- Life cycle --------------------------------------------------------------------------------
 
 void Recorder::CloseAll(uint16_t flags) {
+  SwitchTo(nullptr);  // other threads may go on with what is open on the stack that it is on
+  EndCalls(flags);
+  ReleaseChunk();
+}
+
+void Recorder::EndCalls(uint16_t flags) {
   const uint64_t end = Now();
   for (;;) {
     Frame* frame = top_ - 1;
@@ -358,7 +384,6 @@ void Recorder::CloseAll(uint16_t flags) {
       break;
     }
   }
-  ReleaseChunk();
 }
 
 void Recorder::Trim() { segment_->Trim(); }

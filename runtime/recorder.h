@@ -20,9 +20,11 @@
 #include <string>
 #include <string_view>
 
+#include "runtime/call_stacks.h"
 #include "runtime/clock.h"
 #include "runtime/decision_table.h"
 #include "runtime/ids.h"
+#include "runtime/outer_parent.h"
 #include "runtime/ring.h"
 #include "runtime/shadow_stack.h"
 #include "runtime/thrown_exceptions.h"
@@ -41,6 +43,8 @@ struct RecorderShared {
   DecisionTable decisions;
   Ring ring;
   IdSecret secret;
+  CallStacks stacks;
+  std::atomic<uint32_t> next_thread_index{1};
   std::atomic<uint64_t> next_sequence{1};
   // When open frames were last copied into the ring, in ticks; while they are being copied, the
   // highest number. What was open then and gets its identity later says so in a record.
@@ -64,15 +68,6 @@ struct RecorderShared {
                                  size_t capacity) = nullptr;
   // Type and message of an exception. Calls the program's what().
   ExceptionText (*describe_exception)(const RaisedException& exception) = nullptr;
-};
-
-// The parent of a thread's outermost spans: a span of another thread, or one outside of this
-// process (or of before a fork).
-struct OuterParent {
-  uint64_t trace_id[2] = {0, 0};
-  uint64_t span_id = 0;   // of one outside, else 0
-  uint64_t sequence = 0;  // of one in this process, else 0
-  bool exists() const { return (span_id | sequence) != 0; }
 };
 
 class Recorder {
@@ -140,7 +135,8 @@ class Recorder {
     return true;
   }
 
-  void Leave(uint64_t function);
+  // `frame_address`: the hook's, as at the entry.
+  void Leave(uint64_t function, uint64_t frame_address);
 
   // ---- Manual spans. Not async-signal-safe: names are the caller's memory.
   // Returns the span's sequence.
@@ -168,6 +164,14 @@ class Recorder {
 
   // Null: exceptions are not told from returns. For the recorder's life.
   void set_thrown_exceptions(ThrownExceptions* thrown) { thrown_ = thrown; }
+
+  // ---- Several machine stacks (recorder_stacks.cc)
+  // The thread runs, or is about to run, where this address is: on one of RecorderShared::stacks or
+  // on its own stack.
+  void SwitchToStackOf(uint64_t address);
+  void StackCreated(uint64_t low, uint64_t high);
+  // Ends what is open on it. Not the one that the thread is on.
+  void StackDestroyed(uint64_t low);
 
   // ---- Life cycle
   // Ends every open frame now, with these flags, and gives the chunk back. For a thread's end and
@@ -236,12 +240,14 @@ class Recorder {
   ThrownException* TakeMark(Frame* frame, uint16_t flags, uint64_t* end);
   void WriteException(uint64_t sequence, ThrownException* exception);
 
+  void SwitchTo(CallStack* stack);
+  // Ends the open frames of the present stack.
+  void EndCalls(uint16_t flags);
+
   void PushFrame(uint64_t word, uint64_t call_site, uint64_t frame_address);
   bool MoreStack();
   void ReturnToPreviousSegment();
 
-  template <typename Visit>
-  void VisitOpenSpans(Visit visit) const;
   Frame* Below(Frame* frame) const;
   Frame* RootFrame() const;
   void CurrentTraceId(const IdSecret& secret, uint64_t trace_id[2]) const;
@@ -287,8 +293,15 @@ class Recorder {
   uint32_t chunk_sequence_;
   bool first_entry_;  // no call yet, and the first one is looked at
   ThrownExceptions* thrown_;
-  OuterParent outer_;  // of roots that no `roots` pattern cut out
+  CallStack* stack_;                // the one the thread is on; null: its own
+  OpenCalls own_calls_;             // of its own, while it is on another one
+  std::atomic<uint32_t> switches_;  // odd while it goes from one to another
+  OuterParent outer_;               // of roots that no `roots` pattern cut out
 };
+
+// The same of a stack that no thread is on.
+size_t CopyOpenFrames(const OpenCalls& calls, const IdSecret& secret, std::string* frames,
+                      size_t limit, uint64_t trace_id[2]);
 
 }  // namespace autotrace
 

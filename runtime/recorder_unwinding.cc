@@ -23,6 +23,7 @@ constexpr size_t kLongestType = 1024;
 }  // namespace
 
 void Recorder::ExceptionRaised(const RaisedException& raised, uint64_t frame_address) {
+  if (frame_address != 0) SwitchToStackOf(frame_address);
   if (thrown_ == nullptr || NearestSpan(top_) == nullptr) return;
   ThrownException* exception = thrown_->Find(raised.object);
   // libgcc's rethrowing calls its throwing.
@@ -69,6 +70,7 @@ void Recorder::UnwoundTo(uint64_t stack_pointer, const RaisedException& exceptio
 }
 
 void Recorder::JumpedTo(uint64_t stack_pointer) {
+  SwitchToStackOf(stack_pointer - 1);
   PruneDeadFrames(0, stack_pointer - 1, format::kSpanMissedExit);
 }
 

@@ -66,7 +66,7 @@ void RecorderPool::Prepare(ThreadRecorders* recorders, const OuterParent& parent
     stacks -= kStackBytes[level];
     memset(stacks, 0, sizeof(StackSegment) + sizeof(Frame));
     recorders->levels[level].Initialize(
-        shared_, next_index_.fetch_add(1, std::memory_order_relaxed),
+        shared_, shared_->next_thread_index.fetch_add(1, std::memory_order_relaxed),
         StackSegment::Place(stacks, kStackBytes[level]), nested, stack_end, tid);
     recorders->levels[level].set_outer_parent(parent.exists() ? parent : process_parent_);
     nested = &recorders->levels[level];

@@ -68,7 +68,6 @@ class RecorderPool {
 
   RecorderShared* shared_;
   std::atomic<ThreadRecorders*> all_{nullptr};
-  std::atomic<uint32_t> next_index_{1};
   bool recycle_at_once_ = false;
   OuterParent process_parent_;
 };

@@ -140,9 +140,9 @@ class Run:
     def forest(self, **options):
         return span_tree.Forest(span_tree.parse_otlp(self.export()), **options)
 
-    def expect_tree(self, expected, **options):
+    def expect_tree(self, expected, outliving=(), **options):
         """Compares the whole of what was recorded; gives the spans for further questions."""
-        forest = self.forest()
+        forest = self.forest(outliving=outliving)
         expect_text(forest.text(**options), expected)
         return forest
 

@@ -59,7 +59,7 @@ void Enter(Recorder* recorder, char name, uint64_t frame_address) {
   }
 }
 void Leave(Recorder* recorder, char name) {
-  if (!recorder->LeaveFast(FunctionOf(name))) recorder->Leave(FunctionOf(name));
+  if (!recorder->LeaveFast(FunctionOf(name))) recorder->Leave(FunctionOf(name), 0);
 }
 
 // A traced thread's life: a trace of three calls, again and again. Returns how many calls.

@@ -130,7 +130,7 @@ class FakeThread {
     }
   }
   void LeaveFunction(uint64_t function) {
-    if (!recorder_.LeaveFast(function)) recorder_.Leave(function);
+    if (!recorder_.LeaveFast(function)) recorder_.Leave(function, stack_pointer_);
   }
 
   void Call(char name) {

@@ -50,6 +50,19 @@ void autotrace_span_set_int(autotrace_span span, const char* key, size_t key_siz
 void autotrace_span_set_double(autotrace_span span, const char* key, size_t key_size, double value);
 void autotrace_span_set_bool(autotrace_span span, const char* key, size_t key_size, int value);
 
+/* For programs that switch between stacks of their own (fibers, coroutines that have stacks), so
+ * that each stack's calls nest among themselves. makecontext and swapcontext need none of this, nor
+ * do C++20 coroutines, which run on their caller's stack.
+ *
+ * created: these `size` bytes from `low` are a stack. The first spans on it are children of the
+ * span that is open where it is first switched to. switched: the calling thread is now on another
+ * stack than at the last call; to be called right after each switch, on the stack that was switched
+ * to, the thread's own one included. destroyed: the stack that begins at `low` is given up; what is
+ * still open on it ends. Not to be called on that stack itself. */
+void autotrace_stack_created(const void* low, size_t size);
+void autotrace_stack_switched(void);
+void autotrace_stack_destroyed(const void* low);
+
 /* Waits until what has been recorded so far is written to the run's folder and, in live export,
  * sent. Returns 0, or -1 when that took longer than `timeout_nanos` or tracing is off. */
 int autotrace_flush(uint64_t timeout_nanos);

@@ -1,0 +1,61 @@
+"""Threads that run on more than one stack: generators, coroutines, fibers, signal handlers."""
+
+from harness import ALL_BUILDS, case
+
+
+@case(ALL_BUILDS)
+def a_generator_on_its_own_stack_neither_loses_nor_takes_calls(test, build):
+    run = test.run(test.program(build, "generators.cc"), modules="app")
+    assert run.stdout == "3\n3\n", run.stdout
+    run.expect_tree("""
+        app::run x2
+          app::next
+            app::produce
+              app::deeper x2
+                app::step x2
+              app::step
+          app::other_caller
+            app::next
+          app::next
+          app::step
+    """, outliving=["app::produce"])
+
+
+@case(ALL_BUILDS)
+def a_coroutine_runs_below_whoever_resumes_it(test, build):
+    run = test.run(test.program(build, "coroutines.cc"), modules="app")
+    assert run.stdout == "2\n", run.stdout
+    forest = run.forest()
+    # How many functions a coroutine is made of differs between compilers and levels; all of them
+    # are called produce.
+    calls = [(span.name, forest.by_id[span.parent_id].name if span.parent_id else None)
+             for span in sorted(forest.spans, key=lambda span: span.start)
+             if span.name != "app::produce"]
+    resumed = [("app::next", "app::run"), ("app::step", "app::produce")]
+    in_thread = [("app::in_thread", "app::run"), ("app::next", "app::in_thread"), resumed[1]]
+    assert calls == [("app::run", None), *resumed, *in_thread, *resumed], calls
+    for step in forest.named("app::step"):
+        above = forest.by_id[step.parent_id]
+        while above.name == "app::produce":
+            above = forest.by_id[above.parent_id]
+        assert above.name == "app::next", above.name
+
+
+@case(ALL_BUILDS)
+def announced_fibers_have_calls_of_their_own(test, build):
+    run = test.run(test.program(build, "fibers.cc", link=["-lboost_context"]), modules="app")
+    assert run.stdout == "ended\n", run.stdout
+    forest = run.expect_tree("""
+        app::run
+          app::turn
+            app::body
+              app::step x3
+          app::turn
+            app::body  ERROR
+              app::step
+          app::turn
+          app::in_thread
+            app::turn
+          app::turn
+    """, outliving=["app::body"])
+    assert len({step.attributes["thread.id"] for step in forest.named("app::step")}) == 2
