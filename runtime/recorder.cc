@@ -1,12 +1,10 @@
 #include "runtime/recorder.h"
 
-#include <signal.h>
 #include <string.h>
-#include <sys/syscall.h>
 
 #include <algorithm>
 
-#include "symbolizer/raw_syscalls.h"
+#include "runtime/signal_stack.h"
 
 namespace autotrace {
 namespace {
@@ -17,15 +15,6 @@ constexpr uint64_t kSequenceBlock = 4096;
 // stack), about which the entry's address says nothing. The largest usual thread stack.
 constexpr uint64_t kSameStackDistance = uint64_t{8} << 20;
 constexpr uint16_t kTransparent = decision::kKnown;
-
-// Asks the kernel: only done when a frame seems to be dead.
-bool IsOnSignalStack(uint64_t address) {
-  stack_t stack = {};
-  if (raw::Syscall(SYS_sigaltstack, 0, reinterpret_cast<long>(&stack)) != 0) return false;
-  if ((stack.ss_flags & SS_ONSTACK) == 0) return false;
-  const uint64_t offset = address - reinterpret_cast<uint64_t>(stack.ss_sp);
-  return offset < stack.ss_size;
-}
 
 }  // namespace
 
@@ -134,7 +123,8 @@ void Recorder::PruneDeadFrames(uint64_t call_site, uint64_t frame_address, uint1
     if (!IsDead(frame, call_site, frame_address)) return;
     if (now == 0) {
       // A signal handler's stack says nothing about the one that it interrupted.
-      if (IsOnSignalStack(frame_address) && !IsOnSignalStack(frame->frame_address)) return;
+      const SignalStack handler = SignalStackInUse();
+      if (handler.Contains(frame_address) && !handler.Contains(frame->frame_address)) return;
       now = Now();
     }
     PopMissed(now, flags);

@@ -11,6 +11,7 @@
 #include <algorithm>
 
 #include "runtime/recorder.h"
+#include "runtime/signal_stack.h"
 
 namespace autotrace {
 namespace {
@@ -71,6 +72,13 @@ void Recorder::UnwoundTo(uint64_t stack_pointer, const RaisedException& exceptio
 
 void Recorder::JumpedTo(uint64_t stack_pointer) {
   SwitchToStackOf(stack_pointer - 1);
+  // Out of a signal handler on a stack of its own, whose calls lie anywhere.
+  const SignalStack handler = SignalStackInUse();
+  if (!handler.Contains(stack_pointer)) {
+    while (!top_[-1].is_sentinel() && handler.Contains(top_[-1].frame_address)) {
+      PopMissed(Now(), format::kSpanMissedExit);
+    }
+  }
   PruneDeadFrames(0, stack_pointer - 1, format::kSpanMissedExit);
 }
 

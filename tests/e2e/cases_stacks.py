@@ -59,3 +59,24 @@ def announced_fibers_have_calls_of_their_own(test, build):
           app::turn
     """, outliving=["app::body"])
     assert len({step.attributes["thread.id"] for step in forest.named("app::step")}) == 2
+
+
+@case(ALL_BUILDS)
+def signal_handlers_nest_below_what_they_interrupt(test, build):
+    run = test.run(test.program(build, "signal_stacks.cc"), modules="app")
+    assert run.stdout == "done\n", run.stdout
+    run.expect_tree("""
+        app::run x2
+          app::interrupted
+            app::leaf
+            app::handler
+              app::leaf
+            app::leaf
+          app::jumps
+            app::interrupted
+              app::leaf
+              app::handler
+                app::leaf
+            app::leaf
+          app::leaf
+    """)
