@@ -1,6 +1,6 @@
 """Threads that run on more than one stack: generators, coroutines, fibers, signal handlers."""
 
-from harness import ALL_BUILDS, case
+from harness import ALL_BUILDS, BOTH_COMPILERS, case
 
 
 @case(ALL_BUILDS)
@@ -80,3 +80,21 @@ def signal_handlers_nest_below_what_they_interrupt(test, build):
             app::leaf
           app::leaf
     """)
+
+
+@case(BOTH_COMPILERS)
+def a_handler_that_jumps_out_of_a_hook_leaves_the_recorder_whole(test, build):
+    # Short calls leave nothing, so that the recording stays small.
+    run = test.run(test.program(build, "jumps_out_of_hooks.cc"), config="""
+        modules: [app]
+        min_duration_for:
+          app::leaf: 1s
+    """)
+    assert run.stdout == "done\n", run.stdout
+    forest = run.forest()
+    assert len(forest.named("app::busy")) == 200
+    assert {forest.by_id[busy.parent_id].name for busy in forest.named("app::busy")} == {"app::run"}
+    after_all = forest.one("app::after_all")
+    assert forest.by_id[after_all.parent_id].name == "app::run"
+    run, = forest.roots[:1]
+    assert run.name == "app::run" and not run.attributes.get("autotrace.unfinished"), run
