@@ -38,7 +38,7 @@ const ExceptionEvents::Known& ExceptionEvents::Find(const ExceptionDetails& exce
   if (!exception.message.empty()) known.description += ": " + exception.message;
   add("exception.type", type);
   add("exception.message", exception.message);
-  add("exception.stacktrace", addresses.StackText(exception.stack));
+  add("exception.stacktrace", addresses.StackText(exception.stack, exception.ticks));
   return known;
 }
 

@@ -22,10 +22,10 @@ const Span& SpanAssembler::Assemble(const RawSpan& raw, const SpanPlace& place,
   span.start_unix_nanos = clock_->ToUnixNanos(raw.start);
   span.end_unix_nanos = clock_->ToUnixNanos(raw.end);
   AddressSpace::FunctionRecord* function =
-      span.manual || raw.function == 0 ? nullptr : addresses_->FunctionAt(raw.function);
+      span.manual || raw.function == 0 ? nullptr : addresses_->FunctionAt(raw.function, raw.start);
   span.function = function != nullptr ? &function->function : nullptr;
   span.name = function != nullptr ? std::string_view(function->function.name) : "(unnamed)";
-  span.caller = addresses_->CallSiteAt(raw.call_site);
+  span.caller = addresses_->CallSiteAt(raw.call_site, raw.start);
   span.thread = thread;
   span.process = process_->HandOut();
   span.pipeline_id = span.pipeline_id_key = {};
@@ -33,15 +33,16 @@ const Span& SpanAssembler::Assemble(const RawSpan& raw, const SpanPlace& place,
   span.events.clear();
   span.error_description.clear();
   span.stacktrace.clear();
-  if (details != nullptr) AddDetails(details, exceptions);
+  if (details != nullptr) AddDetails(details, raw.start, exceptions);
   if (!place.parent.valid() || place.parent_is_remote) AddPipelineId(details, function);
   return span;
 }
 
-void SpanAssembler::AddDetails(SpanDetails* details, ExceptionEvents* exceptions) {
+void SpanAssembler::AddDetails(SpanDetails* details, uint64_t start,
+                               ExceptionEvents* exceptions) {
   if (details->name().has_value()) span_.name = *details->name();
   span_.attributes = std::move(details->attributes());
-  span_.stacktrace = addresses_->StackText(details->stack());
+  span_.stacktrace = addresses_->StackText(details->stack(), start);
   if (details->exception().has_value()) {
     exceptions->AddTo(&span_, *details->exception(), *clock_, *addresses_);
   }

@@ -48,7 +48,7 @@ class SpanAssembler {
   uint64_t suppressed_pipeline_ids() const { return suppressed_pipeline_ids_; }
 
  private:
-  void AddDetails(SpanDetails* details, ExceptionEvents* exceptions);
+  void AddDetails(SpanDetails* details, uint64_t start, ExceptionEvents* exceptions);
   void AddPipelineId(const SpanDetails* details, AddressSpace::FunctionRecord* function);
 
   AddressSpace* const addresses_;

@@ -116,14 +116,14 @@ uint16_t Decider::Decide(uint64_t function) {
 }
 
 void Decider::DecideOnOwnStack(uint64_t function, uint16_t* bits) {
-  Module* module = modules_->Find(function);
+  const auto [module, settled] = modules_->FindRunning(function);
   const SeenFunction seen(module, function);
   *bits = Bits(filter_->Decide(seen));
   if ((*bits & decision::kRecord) != 0) {
     // Before the table has it: whoever records it must find its name logged.
     Log({function, module == nullptr ? 0 : module->id, *bits, seen.linker_name()});
   }
-  table_->Store(function, *bits);
+  if (settled) table_->Store(function, *bits);
 }
 
 uint16_t Decider::Bits(const filters::Decision& decided) const {

@@ -30,7 +30,8 @@ class Decider {
   Decider(const filters::Config& config, const filters::FunctionFilter* filter,
           ModuleTable* modules, DecisionTable* table);
 
-  // The function's bits (decision_table.h), which it also stores in the table. Async-signal-safe.
+  // The function's bits (decision_table.h), which it also stores in the table, except while its
+  // module is just coming or going. The calling thread runs the function. Async-signal-safe.
   uint16_t Decide(uint64_t function);
 
   // Is everything between this frame and the end of its stack the machinery that starts threads

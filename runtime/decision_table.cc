@@ -5,9 +5,6 @@
 namespace autotrace {
 namespace {
 constexpr int kInitialBits = 14;
-// A forgotten entry keeps its slot, so that probing goes on past it: the address bits of a function
-// that cannot exist.
-constexpr uint64_t kForgotten = 1;
 }  // namespace
 
 DecisionTable::Slots* DecisionTable::Map(int bits) {
@@ -56,28 +53,67 @@ void DecisionTable::Store(uint64_t function, uint16_t bits) {
 void DecisionTable::Grow(Slots* full) {
   if (growing_.exchange(true, std::memory_order_acquire)) return;  // somebody else does it
   if (slots_.load(std::memory_order_acquire) == full) {
-    Slots* larger = Map(64 - full->shift + 1);
-    if (larger != nullptr) {
+    const uint64_t forgets = forgets_.load(std::memory_order_seq_cst);
+    const int bits = 64 - full->shift;
+    // Forgotten functions are left behind: where they are most of what there is, the copy need not
+    // be larger.
+    const size_t decided = CountDecided(full);
+    Slots* copy = Map(decided < full->mask / 4 ? bits : bits + 1);
+    if (copy != nullptr) {
       size_t count = 0;
       for (size_t i = 0; i <= full->mask; ++i) {
         const uint64_t word = full->entries[i].load(std::memory_order_relaxed);
-        if (word != 0 && word != kForgotten && Insert(larger, word)) ++count;
+        if (IsDecided(word) && Insert(copy, word)) ++count;
       }
       count_.store(count, std::memory_order_relaxed);
-      slots_.store(larger, std::memory_order_release);
+      slots_.store(copy, std::memory_order_seq_cst);
+      // A Forget that ended before the store above saw the old table only, and may have come too
+      // late for what had been copied. One that goes on looks at the copy itself.
+      if (forgets_.load(std::memory_order_seq_cst) != forgets) DropForgotten(full, copy);
     }
   }
   growing_.store(false, std::memory_order_release);
 }
 
-void DecisionTable::Forget(uint64_t start, uint64_t end) {
-  Slots* slots = slots_.load(std::memory_order_acquire);
-  for (size_t i = 0; i <= slots->mask; ++i) {
-    uint64_t word = slots->entries[i].load(std::memory_order_relaxed);
+// What the old table does not know any more, and what was stored into the copy meanwhile, which
+// will be decided again.
+void DecisionTable::DropForgotten(const Slots* old, Slots* copy) {
+  for (size_t i = 0; i <= copy->mask; ++i) {
+    uint64_t word = copy->entries[i].load(std::memory_order_relaxed);
     const uint64_t function = word & format::kAddressMask;
-    if (word == 0 || function < start || function >= end) continue;
-    slots->entries[i].compare_exchange_strong(word, kForgotten, std::memory_order_relaxed);
+    if (!IsDecided(word) || Find(old, function) != 0) continue;
+    copy->entries[i].compare_exchange_strong(word, function, std::memory_order_relaxed);
   }
+}
+
+size_t DecisionTable::Forget(uint64_t start, uint64_t end, uint64_t* entries, size_t capacity) {
+  forgets_.fetch_add(1, std::memory_order_seq_cst);
+  size_t given = 0;
+  for (;;) {
+    Slots* slots = slots_.load(std::memory_order_seq_cst);
+    for (size_t i = 0; i <= slots->mask; ++i) {
+      uint64_t word = slots->entries[i].load(std::memory_order_relaxed);
+      // Again when another thread changed the decision meanwhile.
+      while (IsDecidedIn(word, start, end)) {
+        if (!slots->entries[i].compare_exchange_weak(word, word & format::kAddressMask,
+                                                     std::memory_order_relaxed)) {
+          continue;
+        }
+        if (given < capacity) entries[given++] = word;
+        break;
+      }
+    }
+    if (slots_.load(std::memory_order_seq_cst) == slots) return given;
+    capacity = given;  // the copy repeats what was given out already
+  }
+}
+
+size_t DecisionTable::CountDecided(const Slots* slots) {
+  size_t count = 0;
+  for (size_t i = 0; i <= slots->mask; ++i) {
+    if (IsDecided(slots->entries[i].load(std::memory_order_relaxed))) ++count;
+  }
+  return count;
 }
 
 }  // namespace autotrace

@@ -52,18 +52,11 @@ class DecisionTable {
 
   // The entry of this function, or 0. Traced threads.
   uint64_t Lookup(uint64_t function) const {
-    const Slots* slots = slots_.load(std::memory_order_acquire);
-    size_t index = Hash(function) >> slots->shift;
-    for (;;) {
-      const uint64_t word = slots->entries[index].load(std::memory_order_relaxed);
-      if (__builtin_expect(SameFunction(word, function), 1)) return word;
-      if (word == 0) return 0;
-      index = (index + 1) & slots->mask;
-    }
+    return Find(slots_.load(std::memory_order_acquire), function);
   }
 
   // The entry in this function's own slot: the function's, except when it had to move aside for
-  // another one; then any other. Traced threads.
+  // another one; then any other. One that was forgotten has a DecisionKind of 0. Traced threads.
   uint64_t LookupFirst(uint64_t function) const {
     const Slots* slots = slots_.load(std::memory_order_acquire);
     return slots->entries[Hash(function) >> slots->shift].load(std::memory_order_relaxed);
@@ -73,10 +66,17 @@ class DecisionTable {
   // stored and the function will be asked about again.
   void Store(uint64_t function, uint16_t bits);
 
-  // Forgets the functions in [start, end), because their module was unloaded: they become unknown.
-  void Forget(uint64_t start, uint64_t end);
+  // Forgets the functions in [start, end), because their module was unloaded: they become unknown,
+  // whatever other threads do at the same time, except for what they store after this began. The
+  // first `capacity` of the entries go to `entries`, for StoreEntry; returns how many went there.
+  // Any thread; async-signal-safe.
+  size_t Forget(uint64_t start, uint64_t end, uint64_t* entries = nullptr, size_t capacity = 0);
+  // Brings an entry back that Forget gave out. As Store.
+  void StoreEntry(uint64_t word) { Store(word & format::kAddressMask, DecisionOf(word)); }
 
+  // How many slots are in use, by functions known or forgotten; and how many there are.
   size_t size() const { return count_.load(std::memory_order_relaxed); }
+  size_t capacity() const { return slots_.load(std::memory_order_acquire)->mask + 1; }
 
  private:
   struct Slots {
@@ -87,13 +87,30 @@ class DecisionTable {
   };
 
   static uint64_t Hash(uint64_t function) { return function * 0x9e3779b97f4a7c15u; }
+  static bool IsDecided(uint64_t word) { return DecisionOf(word) != 0; }
+  static bool IsDecidedIn(uint64_t word, uint64_t start, uint64_t end) {
+    const uint64_t function = word & format::kAddressMask;
+    return start <= function && function < end && IsDecided(word);
+  }
   static Slots* Map(int bits);
+  static uint64_t Find(const Slots* slots, uint64_t function) {
+    size_t index = Hash(function) >> slots->shift;
+    for (;;) {
+      const uint64_t word = slots->entries[index].load(std::memory_order_relaxed);
+      if (__builtin_expect(SameFunction(word, function), 1)) return IsDecided(word) ? word : 0;
+      if (word == 0) return 0;
+      index = (index + 1) & slots->mask;
+    }
+  }
   static bool Insert(Slots* slots, uint64_t word);
   void Grow(Slots* full);
+  static size_t CountDecided(const Slots* slots);
+  static void DropForgotten(const Slots* old, Slots* copy);
 
   std::atomic<Slots*> slots_{nullptr};
   std::atomic<size_t> count_{0};
   std::atomic<bool> growing_{false};
+  std::atomic<uint64_t> forgets_{0};  // begun so far
 };
 
 }  // namespace autotrace

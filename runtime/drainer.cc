@@ -54,24 +54,6 @@ Committed WalkRecords(const Ring::Chunk* chunk, uint32_t offset, size_t data_byt
   return committed;
 }
 
-std::string ModulePayload(const Module& module) {
-  format::ModuleEntry entry = {};
-  const std::string_view build_id = module.image.build_id();
-  entry.id = module.id;
-  entry.path_size = static_cast<uint32_t>(module.path_size);
-  entry.build_id_size = static_cast<uint32_t>(build_id.size());
-  entry.flags = module.main_program ? uint32_t{format::kModuleMainProgram} : 0;
-  entry.load_bias = module.load_bias;
-  entry.start = module.start;
-  entry.end = module.end;
-  entry.ticks = module.ticks;
-  std::string payload;
-  AppendStruct(&payload, entry);
-  payload.append(module.path_view());
-  payload.append(build_id);
-  return payload;
-}
-
 }  // namespace
 
 void Drainer::Emit(format::BlockKind kind, std::string_view payload, bool in_ring) {
@@ -84,12 +66,30 @@ void Drainer::Emit(format::BlockKind kind, std::string_view payload, bool in_rin
 }
 
 void Drainer::EmitModules() {
+  ModuleChange change;
+  while (modules_->NextChange(&change)) EmitModule(change);
   for (size_t i = 0; i < modules_->size(); ++i) {
     Module* module = modules_->at(i);
-    if (module == nullptr || module->announced.load(std::memory_order_relaxed)) continue;
-    module->announced.store(true, std::memory_order_relaxed);
-    Emit(format::BlockKind::kModule, ModulePayload(*module), /*in_ring=*/true);
+    if (module != nullptr && !module->told.exchange(true, std::memory_order_relaxed)) {
+      EmitState(*module, /*in_ring=*/true);
+    }
   }
+}
+
+void Drainer::EmitAllModules() {
+  for (size_t i = 0; i < modules_->size(); ++i) {
+    if (const Module* module = modules_->at(i)) EmitState(*module, /*in_ring=*/false);
+  }
+}
+
+void Drainer::EmitState(const Module& module, bool in_ring) {
+  EmitModule({&module, module.loaded_ticks.load(std::memory_order_relaxed), false, !in_ring});
+  if (!module.unload_told.load(std::memory_order_relaxed)) return;
+  EmitModule({&module, module.unloaded_ticks.load(std::memory_order_relaxed), true, !in_ring});
+}
+
+void Drainer::EmitModule(const ModuleChange& change) {
+  Emit(format::BlockKind::kModule, ModuleBlock(change).payload(), /*in_ring=*/!change.in_ring);
 }
 
 void Drainer::EmitFunctions() {

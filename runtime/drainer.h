@@ -26,8 +26,10 @@ class Drainer {
   // Passes a block on to all sinks and, with `in_ring`, to the ring's metadata.
   void Emit(format::BlockKind kind, std::string_view payload, bool in_ring = false);
 
-  // Modules that no sink has heard of yet.
+  // What was loaded and unloaded since the last time.
   void EmitModules();
+  // All that is known by now, for a sink that was added late. The others get it again.
+  void EmitAllModules();
 
   struct PassResult {
     uint64_t bytes = 0;   // drained
@@ -53,6 +55,8 @@ class Drainer {
     Ring::Chunk* chunk;
   };
 
+  void EmitState(const Module& module, bool in_ring);
+  void EmitModule(const ModuleChange& change);
   void EmitFunctions();
   void EmitThreads();
   // Reads one chunk from where it was left, and frees it when its thread has left it.

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <new>
+#include <string_view>
 
 #include "runtime/clock.h"
 #include "runtime/memory.h"
@@ -14,6 +15,8 @@
 
 namespace autotrace {
 namespace {
+
+using State = Module::State;
 
 void SetPath(Module* module, std::string_view name) {
   size_t size = 0;
@@ -32,7 +35,43 @@ void SetPath(Module* module, std::string_view name) {
   module->path[module->path_size] = '\0';
 }
 
+// FNV-1a.
+uint64_t HashOf(const char* text) {
+  uint64_t hash = 0xcbf29ce484222325;
+  for (; text != nullptr && *text != '\0'; ++text) {
+    hash = (hash ^ static_cast<unsigned char>(*text)) * 0x100000001b3;
+  }
+  return hash;
+}
+
+// From this state to kChanging: the caller makes the change, and ends it by storing a state.
+bool BeginChange(Module* module, State from) {
+  return module->state.compare_exchange_strong(from, State::kChanging, std::memory_order_acquire);
+}
+void EndChange(Module* module, State to) { module->state.store(to, std::memory_order_release); }
+
 }  // namespace
+
+// What the loader has at an address.
+struct ModuleTable::Place {
+  const struct link_map* map = nullptr;
+  uint64_t start = 0;
+  uint64_t end = 0;
+
+  // False when no binary is there.
+  bool LookUp(uint64_t address) {
+    dl_find_object found;
+    if (_dl_find_object(reinterpret_cast<void*>(address), &found) != 0) return false;
+    map = found.dlfo_link_map;
+    start = reinterpret_cast<uint64_t>(found.dlfo_map_start);
+    end = reinterpret_cast<uint64_t>(found.dlfo_map_end);
+    return true;
+  }
+  bool HasRangeOf(const Module& module) const { return module.start == start && module.end == end; }
+  bool HasLinkMapOf(const Module& module) const {
+    return module.link_map.load(std::memory_order_relaxed) == map;
+  }
+};
 
 void ModuleTable::AddLoaded(const std::string& executable) {
   executable_ = executable;
@@ -53,37 +92,180 @@ size_t ModuleTable::size() const {
   return std::min(count_.load(std::memory_order_acquire), kCapacity);
 }
 
-Module* ModuleTable::Find(uint64_t address) {
-  dl_find_object found;
-  if (_dl_find_object(reinterpret_cast<void*>(address), &found) != 0) return nullptr;
-  const void* link_map = found.dlfo_link_map;
-  const auto start = reinterpret_cast<uint64_t>(found.dlfo_map_start);
-  for (size_t i = size(); i > 0; --i) {
-    Module* module = at(i - 1);
-    if (module != nullptr && module->link_map == link_map && module->start == start) return module;
-  }
-  return Add(link_map, start, reinterpret_cast<uint64_t>(found.dlfo_map_end));
+Module* ModuleTable::Find(uint64_t address) { return FindAt(address, false).module; }
+
+ModuleTable::Found ModuleTable::FindRunning(uint64_t address) {
+  const Found found = FindAt(address, true);
+  if (found.module != nullptr && found.settled) CountDecision(found.module);
+  return found;
 }
 
-Module* ModuleTable::Add(const void* link_map, uint64_t start, uint64_t end) {
+ModuleTable::Found ModuleTable::FindAt(uint64_t address, bool running) {
+  Place place;
+  if (!place.LookUp(address)) return {nullptr, true};
+  const uint64_t name = running ? HashOf(place.map->l_name) : 0;
+  for (size_t i = size(); i > 0; --i) {
+    Module* module = at(i - 1);
+    if (module == nullptr || !place.HasRangeOf(*module)) continue;
+    const State state = module->state.load(std::memory_order_acquire);
+    if (state == State::kLoaded && !running && place.HasLinkMapOf(*module)) return {module, true};
+    // The same link_map proves nothing: the loader may have got the same memory for another one.
+    const bool same = running
+                          ? module->loader_name_hash == name && module->identity.HoldsWhileLoaded()
+                          : module->identity.Holds();
+    if (!same) continue;
+    if (state == State::kChanging) return {module, false};
+    module->link_map.store(place.map, std::memory_order_relaxed);
+    if (state == State::kLoaded) return {module, true};
+    const bool alone = RetireOthers(module, place.start, place.end);
+    return {module, Return(module) && alone};
+  }
+  const bool alone = RetireOthers(nullptr, place.start, place.end);
+  return {Add(place), alone};
+}
+
+Module* ModuleTable::Add(const Place& place) {
   // Two threads may add the same module at once; then it stands here twice, which harms nothing.
   const size_t index = count_.fetch_add(1, std::memory_order_acq_rel);
   if (index >= kCapacity) return nullptr;
   void* memory = MapMemory(sizeof(Module));
   if (memory == nullptr) return nullptr;
   auto* module = new (memory) Module;
-  const auto* map = static_cast<const struct link_map*>(link_map);
+  const char* name = place.map->l_name;
   module->id = static_cast<uint32_t>(index) + 1;
-  module->link_map = link_map;
-  module->load_bias = map->l_addr;
-  module->start = start;
-  module->end = end;
-  module->ticks = Now();
-  module->main_program = map->l_name == nullptr || map->l_name[0] == '\0';
-  SetPath(module, module->main_program ? std::string_view(executable_) : map->l_name);
+  module->link_map.store(place.map, std::memory_order_relaxed);
+  module->load_bias = place.map->l_addr;
+  module->start = place.start;
+  module->end = place.end;
+  module->identity.Take(place.start);
+  module->loader_name_hash = HashOf(name);
+  module->main_program = name == nullptr || name[0] == '\0';
+  SetPath(module, module->main_program ? std::string_view(executable_) : name);
   module->image.Map(module->path);
+  TellLoad(module);
   modules_[index].store(module, std::memory_order_release);
   return module;
+}
+
+// ---- Going and coming back ---------------------------------------------------------------------
+
+void ModuleTable::Check() {
+  for (size_t i = 0; i < size(); ++i) {
+    Module* module = at(i);
+    if (module == nullptr || module->main_program) continue;
+    if (module->state.load(std::memory_order_acquire) != State::kLoaded) continue;
+    if (!IsThere(module)) Retire(module);
+  }
+}
+
+// One that came back after this has said that it is gone is found when a function of it is called.
+bool ModuleTable::IsThere(Module* module) {
+  Place place;
+  if (!place.LookUp(module->start) || !place.HasRangeOf(*module)) return false;
+  const bool same_map = place.HasLinkMapOf(*module);
+  // Where nothing was decided, nothing can be wrong.
+  if (same_map && module->decided.load(std::memory_order_relaxed) == 0) return true;
+  if (!module->identity.Holds()) return false;
+  if (!same_map) module->link_map.store(place.map, std::memory_order_relaxed);
+  return true;
+}
+
+void ModuleTable::CountDecision(Module* module) {
+  constexpr size_t kFirstCapacity = 512;  // a page
+  const size_t decided = module->decided.fetch_add(1, std::memory_order_relaxed) + 1;
+  const bool is_full = decided >= kFirstCapacity && (decided & (decided - 1)) == 0;
+  // Those without room are decided again after the module's return.
+  if ((decided > 1 && !is_full) || module->main_program || !BeginChange(module, State::kLoaded)) {
+    return;
+  }
+  const size_t capacity = std::max(kFirstCapacity, 2 * decided);
+  void* memory = MapMemory(capacity * sizeof(uint64_t));
+  if (memory != nullptr) {
+    if (module->kept_decisions != nullptr) {
+      UnmapMemory(module->kept_decisions, module->kept_capacity * sizeof(uint64_t));
+    }
+    module->kept_decisions = static_cast<uint64_t*>(memory);
+    module->kept_capacity = capacity;
+  }
+  EndChange(module, State::kLoaded);
+}
+
+void ModuleTable::Retire(Module* module) {
+  if (!BeginChange(module, State::kLoaded)) return;
+  module->unloaded_ticks.store(Now(), std::memory_order_relaxed);
+  module->kept_count =
+      decisions_->Forget(module->start, module->end, module->kept_decisions, module->kept_capacity);
+  EndChange(module, State::kUnloaded);
+}
+
+bool ModuleTable::Return(Module* module) {
+  if (!BeginChange(module, State::kUnloaded)) {
+    return module->state.load(std::memory_order_acquire) == State::kLoaded;
+  }
+  if (module->unload_told.exchange(false, std::memory_order_relaxed)) TellLoad(module);
+  for (size_t i = 0; i < module->kept_count; ++i) {
+    decisions_->StoreEntry(module->kept_decisions[i]);
+  }
+  module->kept_count = 0;
+  EndChange(module, State::kLoaded);
+  return true;
+}
+
+// Whatever else was in this range is gone, and readers get to know it. False when another thread is
+// at work on one of them.
+bool ModuleTable::RetireOthers(const Module* module, uint64_t start, uint64_t end) {
+  bool alone = true;
+  for (size_t i = 0; i < size(); ++i) {
+    Module* other = at(i);
+    if (other == nullptr || other == module || !other->Overlaps(start, end)) continue;
+    Retire(other);
+    TellUnload(other);
+    if (other->state.load(std::memory_order_acquire) == State::kChanging) alone = false;
+  }
+  return alone;
+}
+
+void ModuleTable::TellUnload(Module* module) {
+  if (module->unload_told.load(std::memory_order_relaxed)) return;
+  // So that it does not come back between the question and the news.
+  if (!BeginChange(module, State::kUnloaded)) return;
+  if (!module->unload_told.exchange(true, std::memory_order_relaxed)) {
+    const uint64_t ticks = module->unloaded_ticks.load(std::memory_order_relaxed);
+    if (!changes_.Tell(module, /*unloaded=*/true, ticks)) {
+      module->told.store(false, std::memory_order_relaxed);
+    }
+  }
+  EndChange(module, State::kUnloaded);
+}
+
+void ModuleTable::TellLoad(Module* module) {
+  const uint64_t ticks = Now();
+  module->loaded_ticks.store(ticks, std::memory_order_relaxed);
+  module->told.store(changes_.Tell(module, /*unloaded=*/false, ticks), std::memory_order_relaxed);
+}
+
+void ModuleTable::TellUnloads() {
+  for (size_t i = 0; i < size(); ++i) {
+    Module* module = at(i);
+    if (module != nullptr && module->state.load(std::memory_order_acquire) == State::kUnloaded) {
+      TellUnload(module);
+    }
+  }
+}
+
+void ModuleTable::AfterFork() {
+  changes_.Clear();
+  for (size_t i = 0; i < size(); ++i) {
+    Module* module = at(i);
+    if (module == nullptr) continue;
+    module->told.store(false, std::memory_order_relaxed);
+    // The thread that was at work on it is not here: what it had not taken out is taken out now.
+    if (module->state.load(std::memory_order_relaxed) == State::kChanging) {
+      module->kept_count = 0;
+      decisions_->Forget(module->start, module->end);
+      EndChange(module, State::kUnloaded);
+    }
+  }
 }
 
 }  // namespace autotrace

@@ -1,8 +1,14 @@
-// The loaded binaries that traced functions live in.
+// The loaded binaries that traced functions live in, and which of them are gone.
 //
 // Those present at start are added then; later ones when a function of theirs is first seen, on the
 // traced thread, through _dl_find_object (glibc 2.35 and later: lock-free and async-signal-safe).
-// dlopen is not interposed. Entries are never removed, so pointers stay valid.
+// dlopen is not interposed. That a binary is gone is noticed by the interposed dlclose, by the
+// background thread, and by the first new function that is seen in its place. Then the decisions
+// about its functions are taken out of the decision table, or the next binary there would get them;
+// they are kept for the case that it comes back.
+//
+// Threads that notice a change at the same time never wait for each other: one makes it, the others
+// go on and do not store what they decide meanwhile.
 #ifndef AUTOTRACE_RUNTIME_MODULE_TABLE_H_
 #define AUTOTRACE_RUNTIME_MODULE_TABLE_H_
 
@@ -11,30 +17,18 @@
 
 #include <atomic>
 #include <string>
-#include <string_view>
 
-#include "symbolizer/module_image.h"
+#include "runtime/decision_table.h"
+#include "runtime/module.h"
+#include "runtime/module_changes.h"
 
 namespace autotrace {
 
-struct Module {
-  uint32_t id = 0;  // 1, 2, ...
-  bool main_program = false;
-  const void* link_map = nullptr;
-  uint64_t load_bias = 0;
-  uint64_t start = 0;  // mapped range
-  uint64_t end = 0;
-  uint64_t ticks = 0;                  // when it was noticed
-  std::atomic<bool> announced{false};  // the background thread has passed it on
-  size_t path_size = 0;
-  char path[4096];
-  symbolizer::ModuleImage image;
-
-  std::string_view path_view() const { return {path, path_size}; }
-};
-
 class ModuleTable {
  public:
+  // Owns neither. The ring may be created later.
+  ModuleTable(DecisionTable* decisions, Ring* ring) : decisions_(decisions), changes_(ring) {}
+
   // Adds what is loaded now. At start only.
   void AddLoaded(const std::string& executable);
 
@@ -42,15 +36,48 @@ class ModuleTable {
   // full. Async-signal-safe.
   Module* Find(uint64_t address);
 
+  struct Found {
+    Module* module;
+    // Another thread is noticing a change at this place: what is decided now must not be stored.
+    bool settled;
+  };
+  // The same for an address whose code the calling thread is running, so that its binary cannot be
+  // unloaded: makes sure that it is this one and not one that was there before.
+  Found FindRunning(uint64_t address);
+
+  // Notices which modules are gone. Any thread; no lock, no wait, no errno. One look-up for each
+  // module, and some twenty system calls for each that has functions which were decided about, the
+  // program itself left out.
+  void Check();
+  // Tells readers about modules that are gone and may come back. Those that are replaced are told
+  // about at once; this is for callers in what nobody traces. Background thread, now and then.
+  void TellUnloads();
+
+  // The oldest change that was not taken yet. Background thread.
+  bool NextChange(ModuleChange* change) { return changes_.Next(change); }
+  // Everything is to be told again, and no other thread of before is at work. In a forked child.
+  void AfterFork();
+
   size_t size() const;
   // Null while another thread is still filling it in. index < size().
   Module* at(size_t index) const { return modules_[index].load(std::memory_order_acquire); }
 
  private:
   static constexpr size_t kCapacity = 8192;
+  struct Place;
 
-  Module* Add(const void* link_map, uint64_t start, uint64_t end);
+  Found FindAt(uint64_t address, bool running);
+  Module* Add(const Place& place);
+  static bool IsThere(Module* module);
+  static void CountDecision(Module* module);
+  void Retire(Module* module);
+  bool Return(Module* module);
+  bool RetireOthers(const Module* module, uint64_t start, uint64_t end);
+  void TellUnload(Module* module);
+  void TellLoad(Module* module);
 
+  DecisionTable* const decisions_;
+  ModuleChanges changes_;
   std::string executable_;
   std::atomic<size_t> count_{0};
   std::atomic<Module*> modules_[kCapacity] = {};

@@ -212,7 +212,10 @@ void Recorder::EndFrame(Frame* frame, uint64_t end, uint16_t flags, ThrownExcept
       // From this call on it is recorded, however short.
       const uint64_t function = frame->function & format::kAddressMask;
       const uint16_t known = DecisionOf(shared_->decisions.Lookup(function));
-      shared_->decisions.Store(function, (known & ~decision::kMeasured) | decision::kNoThreshold);
+      // Nothing is known when the function's library is gone: this frame's exit never came.
+      if (known != 0) {
+        shared_->decisions.Store(function, (known & ~decision::kMeasured) | decision::kNoThreshold);
+      }
     }
   }
   if (!frame->is_span()) return Publish(frame);

@@ -84,7 +84,24 @@ bool SegmentWriter::OpenNext() {
 bool SegmentWriter::WriteBeginning() {
   const format::SegmentHeader header =
       MakeSegmentHeader(options_.process_key, segments_.back().index);
-  return Write({reinterpret_cast<const char*>(&header), sizeof(header)}, preamble_, clock_);
+  std::string beginning(reinterpret_cast<const char*>(&header), sizeof(header));
+  beginning += preamble_;
+  for (const auto& [id, blocks] : modules_) beginning += blocks.loaded + blocks.unloaded;
+  return Write(beginning, {}, clock_);
+}
+
+void SegmentWriter::AddToBeginning(format::BlockKind kind, std::string_view payload) {
+  format::ModuleEntry entry;
+  if (kind != format::BlockKind::kModule || payload.size() < sizeof(entry)) {
+    return AppendBlock(&preamble_, kind, payload);
+  }
+  memcpy(&entry, payload.data(), sizeof(entry));
+  ModuleBlocks& blocks = modules_[entry.id];
+  std::string& last =
+      (entry.flags & format::kModuleUnloaded) != 0 ? blocks.unloaded : blocks.loaded;
+  if (&last == &blocks.loaded) blocks.unloaded.clear();
+  last.clear();
+  AppendBlock(&last, kind, payload);
 }
 
 bool SegmentWriter::IsStillOurs() const {
@@ -160,7 +177,7 @@ bool SegmentWriter::Block(format::BlockKind kind, std::string_view head, std::st
   if (in_preamble) {
     std::string payload(head);
     payload.append(body);
-    AppendBlock(&preamble_, kind, payload);
+    AddToBeginning(kind, payload);
   }
   if (kind == format::BlockKind::kClock) {
     clock_.clear();

@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include <deque>
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -55,6 +56,7 @@ class SegmentWriter final : public BlockSink {
   bool OpenNext();
   // The header and what every segment repeats.
   bool WriteBeginning();
+  void AddToBeginning(format::BlockKind kind, std::string_view payload);
   bool Reopen();
   bool IsStillOurs() const;
   bool Write(std::string_view head, std::string_view body, std::string_view tail);
@@ -64,8 +66,15 @@ class SegmentWriter final : public BlockSink {
 
   Options options_;
   std::string stem_;
-  std::string preamble_;  // blocks that every segment starts with
-  std::string clock_;     // the latest kClock block, with which it ends
+  // Blocks that every segment starts with. Of modules that come and go again and again only the
+  // last coming and the last going, or segments would in the end hold nothing else.
+  std::string preamble_;
+  struct ModuleBlocks {
+    std::string loaded;
+    std::string unloaded;
+  };
+  std::map<uint32_t, ModuleBlocks> modules_;  // by id
+  std::string clock_;                         // the latest kClock block, with which it ends
   std::deque<Segment> segments_;
   uint64_t own_bytes_ = 0;
   uint64_t removed_spans_ = 0;

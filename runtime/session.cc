@@ -300,10 +300,7 @@ void Session::AfterForkInChild() {
   static_cast<void>(segments_.release());
   static_cast<void>(live_.release());
   try {
-    for (size_t i = 0; i < modules_.size(); ++i) {
-      if (Module* module = modules_.at(i))
-        module->announced.store(false, std::memory_order_relaxed);
-    }
+    modules_.AfterFork();
     if (!CreateRing()) {
       g_state.store(SessionState::kOff, std::memory_order_release);
       AbandonThread();

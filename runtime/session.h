@@ -52,6 +52,7 @@ class Session {
 
   const filters::Config& config() const { return config_; }
   RecorderPool& pool() { return pool_; }
+  ModuleTable& modules() { return modules_; }
   RecorderShared& shared() { return shared_; }
 
   // Fork and exec handlers; on the thread that does it.
@@ -84,7 +85,7 @@ class Session {
   filters::FunctionFilter filter_;
   RecorderShared shared_;
   RecorderPool pool_{&shared_};
-  ModuleTable modules_;
+  ModuleTable modules_{&shared_.decisions, &shared_.ring};
   Decider decider_;
   std::unique_ptr<Drainer> drainer_;
   RunFolder run_;

@@ -42,6 +42,7 @@ void Session::RunInBackground() {
       if (live_->ok()) {
         drainer_->AddSink(live_.get());
         AnnounceProcess();
+        drainer_->EmitAllModules();
       }
     }
     if (run_.first) PruneRuns(config_.dir, config_.keep_runs, run_.path);
@@ -80,6 +81,8 @@ void Session::Housekeeping(uint64_t now) {
     return;
   }
   last_housekeeping_ = now;
+  modules_.Check();
+  modules_.TellUnloads();
   drainer_->CopyOpenFrames();
   if (now - last_clock_ < kClockInterval) return;
   last_clock_ = now;

@@ -27,14 +27,17 @@ namespace {
 
 using testing::StreamBuilder;
 
+constexpr uint64_t kNow = 1000;  // ticks
+
 // The payload of the one block that a stream holds.
 std::string_view Payload(const StreamBuilder& stream) {
   return std::string_view(stream.bytes()).substr(sizeof(format::BlockHeader));
 }
 std::string ModulePayload(uint32_t id, std::string_view path, uint64_t start, uint64_t end,
-                          uint64_t load_bias = 0, std::string_view build_id = {}) {
+                          uint64_t load_bias = 0, std::string_view build_id = {},
+                          uint64_t ticks = 0, uint32_t flags = 0) {
   StreamBuilder stream;
-  stream.Module(id, path, start, end, load_bias, build_id);
+  stream.Module(id, path, start, end, load_bias, build_id, ticks, flags);
   const size_t size = sizeof(format::ModuleEntry) + path.size() + build_id.size();
   return std::string(Payload(stream).substr(0, size));
 }
@@ -67,7 +70,7 @@ TEST_CASE("a function that was not told is found in its module's file") {
   AddressSpace space(&files);
   REQUIRE(space.AddModule(program.Module()).ok());
   const Function& function =
-      space.FunctionAt(reinterpret_cast<uint64_t>(&exporter_test::CallsAbove))->function;
+      space.FunctionAt(reinterpret_cast<uint64_t>(&exporter_test::CallsAbove), kNow)->function;
   CHECK(function.name == "exporter_test::CallsAbove");
   CHECK(function.module_path == program.path);
   CHECK_THAT(function.file, Catch::Matchers::EndsWith("tests/exporter/address_space_test.cc"));
@@ -80,14 +83,14 @@ TEST_CASE("a caller is told with function, file and line") {
   ModuleFiles files(true);
   AddressSpace space(&files);
   REQUIRE(space.AddModule(program.Module()).ok());
-  const CallSite* caller = space.CallSiteAt(exporter_test::CallsAbove());
+  const CallSite* caller = space.CallSiteAt(exporter_test::CallsAbove(), kNow);
   REQUIRE(caller != nullptr);
   CHECK_THAT(caller->description,
              Catch::Matchers::StartsWith("exporter_test::CallsAbove (") &&
                  Catch::Matchers::EndsWith("tests/exporter/address_space_test.cc:" +
                                            std::to_string(exporter_test::kCallLine) + ")"));
-  CHECK(space.CallSiteAt(exporter_test::CallsAbove()) == caller);
-  CHECK(space.CallSiteAt(0) == nullptr);
+  CHECK(space.CallSiteAt(exporter_test::CallsAbove(), kNow) == caller);
+  CHECK(space.CallSiteAt(0, kNow) == nullptr);
 }
 
 TEST_CASE("without source locations callers are functions only") {
@@ -95,7 +98,8 @@ TEST_CASE("without source locations callers are functions only") {
   ModuleFiles files(false);
   AddressSpace space(&files);
   REQUIRE(space.AddModule(program.Module()).ok());
-  CHECK(space.CallSiteAt(exporter_test::CallsAbove())->description == "exporter_test::CallsAbove");
+  CHECK(space.CallSiteAt(exporter_test::CallsAbove(), kNow)->description ==
+        "exporter_test::CallsAbove");
 }
 
 TEST_CASE("a file that was rebuilt since the run is not used") {
@@ -109,7 +113,7 @@ TEST_CASE("a file that was rebuilt since the run is not used") {
     text << std::hex << address - program.load_bias;
     return text.str();
   }();
-  const Function& function = space.FunctionAt(address)->function;
+  const Function& function = space.FunctionAt(address, kNow)->function;
   CHECK(function.name == "autotrace_exporter_test+0x" + offset);
   CHECK(function.file.empty());
 }
@@ -118,16 +122,16 @@ TEST_CASE("what lies in no module, or in one that is gone, is an address") {
   ModuleFiles files(true);
   AddressSpace space(&files);
   REQUIRE(space.AddModule(ModulePayload(1, "/nowhere/libgone.so", 0x5000, 0x6000, 0x4000)).ok());
-  CHECK(space.FunctionAt(0x5010)->function.name == "libgone.so+0x1010");
-  CHECK(space.CallSiteAt(0x5011)->description == "libgone.so+0x1010");
-  CHECK(space.FunctionAt(0x7000)->function.name == "0x7000");
+  CHECK(space.FunctionAt(0x5010, kNow)->function.name == "libgone.so+0x1010");
+  CHECK(space.CallSiteAt(0x5011, kNow)->description == "libgone.so+0x1010");
+  CHECK(space.FunctionAt(0x7000, kNow)->function.name == "0x7000");
 }
 
 TEST_CASE("a module that is a pipe or a device is not read") {
   ModuleFiles files(true);
   AddressSpace space(&files);
   REQUIRE(space.AddModule(ModulePayload(1, "/dev/zero", 0x5000, 0x6000)).ok());
-  CHECK(space.FunctionAt(0x5010)->function.name == "zero+0x5010");
+  CHECK(space.FunctionAt(0x5010, kNow)->function.name == "zero+0x5010");
 }
 
 TEST_CASE("repeated entries change nothing") {
@@ -137,8 +141,8 @@ TEST_CASE("repeated entries change nothing") {
   for (int repeat = 0; repeat < 3; ++repeat) {
     REQUIRE(space.AddModule(ModulePayload(1, "/a", 0x1000, 0x2000)).ok());
     REQUIRE(space.AddFunctions(FunctionPayload(0x1100, "_ZN1a1fEv", 1)).ok());
-    if (first == nullptr) first = space.FunctionAt(0x1100);
-    CHECK(space.FunctionAt(0x1100) == first);
+    if (first == nullptr) first = space.FunctionAt(0x1100, kNow);
+    CHECK(space.FunctionAt(0x1100, kNow) == first);
   }
   CHECK(first->function.name == "a::f");
 }
@@ -151,17 +155,120 @@ TEST_CASE("a module at the place of an unloaded one brings its own functions") {
   const std::string new_module = ModulePayload(2, "/new.so", 0x2000, 0x4000);
   REQUIRE(space.AddModule(old_module).ok());
   REQUIRE(space.AddFunctions(FunctionPayload(0x2100, "_ZN3old1gEv", 1)).ok());
-  const Function* before = &space.FunctionAt(0x2100)->function;
-  REQUIRE(space.CallSiteAt(0x2201)->description == "old.so+0x2200");
+  const Function* before = &space.FunctionAt(0x2100, kNow)->function;
+  REQUIRE(space.CallSiteAt(0x2201, kNow)->description == "old.so+0x2200");
   REQUIRE(space.AddModule(new_module).ok());
-  CHECK(space.FunctionAt(0x2100)->function.name == "new.so+0x2100");
-  CHECK(space.CallSiteAt(0x2201)->description == "new.so+0x2200");
+  CHECK(space.FunctionAt(0x2100, kNow)->function.name == "new.so+0x2100");
+  CHECK(space.CallSiteAt(0x2201, kNow)->description == "new.so+0x2200");
   CHECK(before->name == "old::g");  // what was handed out stays
   // The next segment repeats everything in order.
   REQUIRE(space.AddModule(old_module).ok());
   REQUIRE(space.AddFunctions(FunctionPayload(0x2100, "_ZN3old1gEv", 1)).ok());
   REQUIRE(space.AddModule(new_module).ok());
-  CHECK(space.FunctionAt(0x2100)->function.name == "new.so+0x2100");
+  CHECK(space.FunctionAt(0x2100, kNow)->function.name == "new.so+0x2100");
+}
+
+// ---- One module after the other at the same address --------------------------------------------
+
+std::string LoadedAt(uint32_t id, std::string_view path, uint64_t ticks) {
+  return ModulePayload(id, path, 0x1000, 0x3000, 0x1000, {}, ticks);
+}
+std::string UnloadedAt(uint32_t id, std::string_view path, uint64_t ticks) {
+  return ModulePayload(id, path, 0x1000, 0x3000, 0x1000, {}, ticks, format::kModuleUnloaded);
+}
+
+TEST_CASE("a call is named by the module that was there when it began") {
+  ModuleFiles files(false);
+  AddressSpace space(&files);
+  REQUIRE(space.AddModule(LoadedAt(1, "/a.so", 100)).ok());
+  REQUIRE(space.AddFunctions(FunctionPayload(0x1100, "_ZN1a1fEv", 1)).ok());
+  REQUIRE(space.AddModule(LoadedAt(2, "/b.so", 200)).ok());
+  REQUIRE(space.AddFunctions(FunctionPayload(0x1100, "_ZN1b1fEv", 2)).ok());
+  REQUIRE(space.AddModule(LoadedAt(1, "/a.so", 300)).ok());
+  // In any order, again and again: spans of several threads, and of long calls.
+  for (const uint64_t start : {350u, 199u, 250u, 100u, 299u, 200u, 300u}) {
+    INFO(start);
+    const bool is_b = start >= 200 && start < 300;
+    CHECK(space.FunctionAt(0x1100, start)->function.name == (is_b ? "b::f" : "a::f"));
+    CHECK(space.FunctionAt(0x1100, start)->function.module_path == (is_b ? "/b.so" : "/a.so"));
+    CHECK(space.CallSiteAt(0x1101, start)->description == (is_b ? "b.so+0x100" : "a.so+0x100"));
+  }
+}
+
+TEST_CASE("what was noticed late is what was there from the start") {
+  ModuleFiles files(false);
+  AddressSpace space(&files);
+  REQUIRE(space.AddModule(LoadedAt(1, "/a.so", 100)).ok());
+  CHECK(space.FunctionAt(0x1100, 50)->function.name == "a.so+0x100");
+  CHECK(space.CallSiteAt(0x1101, 50)->description == "a.so+0x100");
+}
+
+TEST_CASE("a caller in what came after an unloaded module is not named by that one") {
+  ModuleFiles files(false);
+  AddressSpace space(&files);
+  REQUIRE(space.AddModule(LoadedAt(1, "/a.so", 100)).ok());
+  REQUIRE(space.CallSiteAt(0x1101, 250)->description == "a.so+0x100");
+  REQUIRE(space.AddModule(UnloadedAt(1, "/a.so", 200)).ok());
+  CHECK(space.CallSiteAt(0x1101, 199)->description == "a.so+0x100");
+  CHECK(space.CallSiteAt(0x1101, 250)->description == "0x1100");
+  // A function is recorded only after its module was noticed, so this one is still the old one's.
+  CHECK(space.FunctionAt(0x1100, 250)->function.name == "a.so+0x100");
+  SECTION("it comes back") {
+    REQUIRE(space.AddModule(LoadedAt(1, "/a.so", 300)).ok());
+    CHECK(space.CallSiteAt(0x1101, 350)->description == "a.so+0x100");
+  }
+  SECTION("another one comes") {
+    REQUIRE(space.AddModule(LoadedAt(2, "/b.so", 300)).ok());
+    CHECK(space.CallSiteAt(0x1101, 250)->description == "0x1100");
+    CHECK(space.CallSiteAt(0x1101, 350)->description == "b.so+0x100");
+  }
+}
+
+TEST_CASE("segments that repeat what was loaded and unloaded change nothing") {
+  ModuleFiles files(false);
+  AddressSpace space(&files);
+  const auto check = [&] {
+    CHECK(space.FunctionAt(0x1100, 150)->function.name == "a.so+0x100");
+    CHECK(space.FunctionAt(0x1100, 250)->function.name == "b.so+0x100");
+    CHECK(space.FunctionAt(0x1100, 350)->function.name == "a.so+0x100");
+    CHECK(space.CallSiteAt(0x1101, 350)->description == "a.so+0x100");
+    CHECK(space.CallSiteAt(0x1101, 190)->description == "0x1100");
+  };
+  REQUIRE(space.AddModule(LoadedAt(1, "/a.so", 100)).ok());
+  REQUIRE(space.AddModule(UnloadedAt(1, "/a.so", 180)).ok());
+  REQUIRE(space.AddModule(LoadedAt(2, "/b.so", 200)).ok());
+  REQUIRE(space.AddModule(UnloadedAt(2, "/b.so", 280)).ok());
+  REQUIRE(space.AddModule(LoadedAt(1, "/a.so", 300)).ok());
+  check();
+  // The beginning of the next segment: the last that is known of each.
+  REQUIRE(space.AddModule(LoadedAt(1, "/a.so", 300)).ok());
+  REQUIRE(space.AddModule(LoadedAt(2, "/b.so", 200)).ok());
+  REQUIRE(space.AddModule(UnloadedAt(2, "/b.so", 280)).ok());
+  check();
+}
+
+TEST_CASE("modules that overlap only in part are told apart where they do") {
+  ModuleFiles files(false);
+  AddressSpace space(&files);
+  REQUIRE(space.AddModule(ModulePayload(1, "/a", 0x1000, 0x2000, 0, {}, 10)).ok());
+  REQUIRE(space.AddModule(ModulePayload(2, "/b", 0x3000, 0x4000, 0, {}, 20)).ok());
+  REQUIRE(space.AddModule(ModulePayload(3, "/c", 0x1800, 0x3800, 0, {}, 30)).ok());
+  CHECK(space.FunctionAt(0x1100, 40)->function.name == "a+0x1100");
+  CHECK(space.FunctionAt(0x1900, 20)->function.name == "a+0x1900");
+  CHECK(space.FunctionAt(0x1900, 40)->function.name == "c+0x1900");
+  CHECK(space.FunctionAt(0x2900, 5)->function.name == "c+0x2900");
+  CHECK(space.FunctionAt(0x3100, 29)->function.name == "b+0x3100");
+  CHECK(space.FunctionAt(0x3900, 40)->function.name == "b+0x3900");
+  CHECK(space.FunctionAt(0x4000, 40)->function.name == "0x4000");
+}
+
+TEST_CASE("a module whose coming is not known any more was there until it was unloaded") {
+  ModuleFiles files(false);
+  AddressSpace space(&files);
+  REQUIRE(space.AddModule(LoadedAt(2, "/b.so", 200)).ok());
+  REQUIRE(space.AddModule(UnloadedAt(1, "/a.so", 180)).ok());
+  CHECK(space.FunctionAt(0x1100, 150)->function.name == "a.so+0x100");
+  CHECK(space.FunctionAt(0x1100, 250)->function.name == "b.so+0x100");
 }
 
 TEST_CASE("entries that end too early are errors, and what stood before them counts") {
@@ -173,7 +280,7 @@ TEST_CASE("entries that end too early are errors, and what stood before them cou
   }
   const std::string one = FunctionPayload(0x1100, "_ZN1a1fEv", 1);
   CHECK_FALSE(space.AddFunctions(one + one.substr(0, 20)).ok());
-  CHECK(space.FunctionAt(0x1100)->function.name == "a::f");
+  CHECK(space.FunctionAt(0x1100, kNow)->function.name == "a::f");
 }
 
 }  // namespace

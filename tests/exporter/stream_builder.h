@@ -190,9 +190,12 @@ class StreamBuilder {
     return Struct(format::BlockKind::kClock, format::ClockPoint{ticks, unix_nanos});
   }
   StreamBuilder& Module(uint32_t id, std::string_view path, uint64_t start, uint64_t end,
-                        uint64_t load_bias = 0, std::string_view build_id = {}) {
+                        uint64_t load_bias = 0, std::string_view build_id = {}, uint64_t ticks = 0,
+                        uint32_t flags = 0) {
     format::ModuleEntry entry = {};
     entry.id = id;
+    entry.ticks = ticks;
+    entry.flags = flags;
     entry.path_size = static_cast<uint32_t>(path.size());
     entry.build_id_size = static_cast<uint32_t>(build_id.size());
     entry.load_bias = load_bias;

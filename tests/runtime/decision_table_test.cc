@@ -124,6 +124,94 @@ TEST_CASE("functions of an unloaded module become unknown, others stay") {
   CHECK(DecisionOf(table.Lookup(FunctionAt(1500))) == decision::kKnown);
 }
 
+TEST_CASE("what was forgotten is given out and can be brought back") {
+  DecisionTable table;
+  REQUIRE(table.Initialize());
+  for (uint64_t i = 0; i < 100; ++i) table.Store(FunctionAt(i), kRecorded | 3);
+  std::vector<uint64_t> entries(30);
+  CHECK(table.Forget(FunctionAt(10), FunctionAt(60), entries.data(), entries.size()) == 30);
+  for (uint64_t i = 10; i < 60; ++i) REQUIRE(table.Lookup(FunctionAt(i)) == 0);
+  for (const uint64_t entry : entries) table.StoreEntry(entry);
+  uint64_t known = 0;
+  for (uint64_t i = 10; i < 60; ++i) {
+    const uint64_t word = table.Lookup(FunctionAt(i));
+    if (word == 0) continue;
+    ++known;
+    CHECK(DecisionOf(word) == (kRecorded | 3));
+  }
+  CHECK(known == 30);
+}
+
+TEST_CASE("a forgotten function takes the slow path of the hooks") {
+  DecisionTable table;
+  REQUIRE(table.Initialize());
+  table.Store(FunctionAt(1), kRecorded);
+  table.Forget(FunctionAt(0), FunctionAt(2));
+  const uint8_t kind = DecisionKind(table.LookupFirst(FunctionAt(1)));
+  CHECK(kind != decision::kPlainRecord);
+  CHECK(kind != decision::kPlainHidden);
+}
+
+TEST_CASE("what is forgotten while the table grows stays forgotten") {
+  // Forgets at every stage of growing: a copy must not bring back what the old table lost.
+  for (int round = 0; round < 30; ++round) {
+    DecisionTable table;
+    REQUIRE(table.Initialize());
+    constexpr uint64_t kOld = 2000;
+    constexpr uint64_t kNew = 50'000;
+    for (uint64_t i = 0; i < kOld; ++i) table.Store(FunctionAt(i), kRecorded);
+    std::atomic<uint64_t> stored{0};
+    std::thread grower([&] {
+      for (uint64_t i = kOld; i < kNew; ++i) {
+        table.Store(FunctionAt(i), kRecorded);
+        stored.store(i, std::memory_order_relaxed);
+      }
+    });
+    uint64_t back = 0;
+    for (uint64_t i = 0; i < kOld; ++i) {
+      // Spread over the time that the other thread takes.
+      while (stored.load(std::memory_order_relaxed) < kOld + i * 20) std::this_thread::yield();
+      table.Forget(FunctionAt(i), FunctionAt(i + 1));
+      back += table.Lookup(FunctionAt(i)) != 0;
+      i += 10;
+    }
+    grower.join();
+    for (uint64_t i = 0; i < kOld; i += 11) back += table.Lookup(FunctionAt(i)) != 0;
+    REQUIRE(back == 0);
+  }
+}
+
+TEST_CASE("look-ups during a forgetting find a function's own decision or none") {
+  DecisionTable table;
+  REQUIRE(table.Initialize());
+  constexpr uint64_t kFunctions = 2000;
+  const auto bits = [](uint64_t i) { return static_cast<uint16_t>(kRecorded | (i % 0x7f)); };
+  for (uint64_t i = 0; i < kFunctions; ++i) table.Store(FunctionAt(i), bits(i));
+  std::atomic<bool> stop{false};
+  std::atomic<uint64_t> wrong{0};
+  std::vector<std::thread> readers;
+  for (int thread = 0; thread < 2; ++thread) {
+    readers.emplace_back([&] {
+      while (!stop) {
+        for (uint64_t i = 0; i < kFunctions; ++i) {
+          const uint64_t word = table.Lookup(FunctionAt(i));
+          if (word != 0 && word != FunctionWord(FunctionAt(i), bits(i))) ++wrong;
+          // A module that stays.
+          if (word == 0 && i >= kFunctions / 2 && i < kFunctions / 2 + 100) ++wrong;
+        }
+      }
+    });
+  }
+  for (int round = 0; round < 300; ++round) {
+    for (uint64_t i = 0; i < kFunctions; ++i) table.Store(FunctionAt(i), bits(i));
+    table.Forget(FunctionAt(0), FunctionAt(kFunctions / 2));
+    table.Forget(FunctionAt(kFunctions / 2 + 100), FunctionAt(kFunctions));
+  }
+  stop = true;
+  for (std::thread& reader : readers) reader.join();
+  CHECK(wrong == 0);
+}
+
 TEST_CASE("a library loaded and unloaded again and again does not fill the table") {
   DecisionTable table;
   REQUIRE(table.Initialize());
@@ -137,6 +225,19 @@ TEST_CASE("a library loaded and unloaded again and again does not fill the table
   }
   CHECK(table.Lookup(FunctionAt(1'000'000)) != 0);
   CHECK(table.Lookup(FunctionAt(1)) == 0);
+  CHECK(table.size() == 1001);
+}
+
+TEST_CASE("libraries at ever new addresses make the table no larger than what is loaded") {
+  DecisionTable table;
+  REQUIRE(table.Initialize());
+  const size_t capacity = table.capacity();
+  for (uint64_t round = 0; round < 200; ++round) {
+    const uint64_t first = round * 1000;
+    for (uint64_t i = 0; i < 1000; ++i) table.Store(FunctionAt(first + i), kRecorded);
+    table.Forget(FunctionAt(first), FunctionAt(first + 1000));
+  }
+  CHECK(table.capacity() == capacity);
 }
 
 }  // namespace

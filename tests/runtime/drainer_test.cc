@@ -45,7 +45,7 @@ class Pipeline {
  private:
   FakeProgram program_;
   RecorderPool pool_{&program_.shared()};
-  ModuleTable modules_;
+  ModuleTable modules_{&program_.shared().decisions, &program_.shared().ring};
   filters::Config config_ = ConfigOf("*");
   filters::FunctionFilter filter_{config_};
   Decider decider_{config_, &filter_, &modules_, &program_.shared().decisions};
