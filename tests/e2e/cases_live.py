@@ -85,6 +85,15 @@ def spans_arrive_at_the_endpoint_and_nothing_is_recorded(test, build):
 
 
 @case(BOTH_COMPILERS)
+def files_and_callers_arrive_too(test, build):
+    with endpoint(test) as collector:
+        test.run(test.program(build, "nested.cc"), modules="app::run", env=environment(collector))
+        attributes = collector.forest().roots[0].attributes
+    assert attributes.get("code.file.path", "").endswith("/nested.cc"), attributes
+    assert attributes["autotrace.caller"].startswith("main ("), attributes
+
+
+@case(BOTH_COMPILERS)
 def main_is_no_span_in_live_export_unless_it_is_named(test, build):
     program = test.program(build, "nested.cc")
     for modules, root in (("nested", "app::run"), ("nested,main", "main")):

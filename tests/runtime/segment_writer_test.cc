@@ -150,6 +150,37 @@ TEST_CASE("a block that opens a segment and belongs to its beginning is there on
   CHECK(segments[1].blocks[0].payload == "late module");
 }
 
+TEST_CASE("a segment begins with the last news of each module, not with all of them") {
+  const TemporaryFolder folder;
+  SegmentWriter::Options options = In(folder);
+  options.segment_bytes = kMegabyte;
+  const auto news = [](uint32_t id, uint64_t ticks, uint32_t flags = 0) {
+    format::ModuleEntry entry = {};
+    entry.id = id;
+    entry.ticks = ticks;
+    entry.flags = flags;
+    return std::string(reinterpret_cast<const char*>(&entry), sizeof(entry));
+  };
+  {
+    SegmentWriter writer(options);
+    for (uint64_t time = 0; time < 1000; time += 4) {
+      CHECK(writer.Block(BlockKind::kModule, news(1, time), "", 0));
+      CHECK(writer.Block(BlockKind::kModule, news(1, time + 1, format::kModuleUnloaded), "", 0));
+      CHECK(writer.Block(BlockKind::kModule, news(2, time + 2), "", 0));
+      CHECK(writer.Block(BlockKind::kModule, news(2, time + 3, format::kModuleUnloaded), "", 0));
+    }
+    CHECK(writer.Block(BlockKind::kModule, news(1, 1000), "", 0));
+    for (int i = 0; i < 30; ++i) CHECK(Write(&writer, i));
+  }
+  const std::vector<StoredSegment> segments = ReadSegments(folder.path());
+  REQUIRE(segments.size() == 2);
+  REQUIRE(segments[1].blocks.size() > 3);
+  CHECK(segments[1].blocks[0].payload == news(1, 1000));
+  CHECK(segments[1].blocks[1].payload == news(2, 998));
+  CHECK(segments[1].blocks[2].payload == news(2, 999, format::kModuleUnloaded));
+  CHECK(segments[1].blocks[3].kind == BlockKind::kRecords);
+}
+
 TEST_CASE("the oldest segments go when a run is larger than its limit, and are counted") {
   const TemporaryFolder folder;
   SegmentWriter::Options options = In(folder);

@@ -20,6 +20,10 @@ UNTRACED static uint64_t AddressOf(void* library) {
 }
 
 UNTRACED static void Die() { raise(SIGKILL); }
+UNTRACED static void DieLate() {
+  usleep(500'000);
+  Die();
+}
 
 namespace app {
 
@@ -46,12 +50,13 @@ int main(int argc, char** argv) {
   if (argc < 5) return 2;
   const int rounds = atoi(argv[1]);
   const auto pause = static_cast<useconds_t>(atoi(argv[2])) * 1000;
-  const bool kill = strcmp(argv[3], "kill") == 0;
+  const bool late = strcmp(argv[3], "kill-late") == 0;
+  const bool kill = late || strcmp(argv[3], "kill") == 0;
   uint64_t first_address = 0;
   for (int round = 1; round <= rounds; ++round) {
     for (int i = 4; i < argc; ++i) {
       const bool last = kill && round == rounds && i == argc - 1;
-      const uint64_t address = app::use(argv[i], last ? Die : app::answer);
+      const uint64_t address = app::use(argv[i], !last ? app::answer : late ? DieLate : Die);
       if (first_address == 0) first_address = address;
       if (address != first_address) {
         fprintf(stderr, "%s is at %#lx, the first one was at %#lx\n", argv[i],
