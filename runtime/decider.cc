@@ -117,6 +117,11 @@ uint16_t Decider::Decide(uint64_t function) {
 
 void Decider::DecideOnOwnStack(uint64_t function, uint16_t* bits) {
   const auto [module, settled] = modules_->FindRunning(function);
+  // Its module may have come back just now, with what was decided about it before.
+  if (const uint64_t known = table_->Lookup(function); known != 0) {
+    *bits = DecisionOf(known);
+    return;
+  }
   const SeenFunction seen(module, function);
   *bits = Bits(filter_->Decide(seen));
   if ((*bits & decision::kRecord) != 0) {

@@ -193,8 +193,10 @@ void ModuleTable::CountDecision(Module* module) {
 void ModuleTable::Retire(Module* module) {
   if (!BeginChange(module, State::kLoaded)) return;
   module->unloaded_ticks.store(Now(), std::memory_order_relaxed);
-  module->kept_count =
-      decisions_->Forget(module->start, module->end, module->kept_decisions, module->kept_capacity);
+  if (module->decided.load(std::memory_order_relaxed) > 0) {
+    module->kept_count = decisions_->Forget(module->start, module->end, module->kept_decisions,
+                                            module->kept_capacity);
+  }
   EndChange(module, State::kUnloaded);
 }
 
