@@ -1,4 +1,4 @@
-// dlclose(3): the program's own, and afterwards a look at what is gone, so that a library that is
+// dlclose(3): the program's own, between two looks at what is there, so that a library that is
 // loaded at the same address in the next moment does not get the old one's decisions and names.
 //
 // Exported like the hooks (hooks.cc): as AUTOTRACE_1, which binaries linked to us ask for by name,
@@ -32,11 +32,13 @@ CloseFunction NextClose() {
 int Close(void* handle) {
   const CloseFunction close = NextClose();
   if (close == nullptr) return -1;
-  const int result = close(handle);
   Session* session = Session::Current();
-  if (session != nullptr && g_state.load(std::memory_order_acquire) == SessionState::kOn) {
-    session->modules().Check();
+  if (session == nullptr || g_state.load(std::memory_order_acquire) != SessionState::kOn) {
+    return close(handle);
   }
+  session->modules().BeforeClose(handle);
+  const int result = close(handle);
+  session->modules().Check();
   return result;
 }
 

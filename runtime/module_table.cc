@@ -114,15 +114,25 @@ ModuleTable::Found ModuleTable::FindAt(uint64_t address, bool running) {
                           ? module->loader_name_hash == name && module->identity.HoldsWhileLoaded()
                           : module->identity.Holds();
     if (!same) continue;
-    if (state == State::kChanging) return {module, false};
     module->link_map.store(place.map, std::memory_order_relaxed);
-    if (state == State::kLoaded) return {module, true};
+    // Nothing may be stored while another module's decisions about these addresses are being taken
+    // out of the table: they would be taken for that one's.
     const bool alone = RetireOthers(module, place.start, place.end);
-    return {module, Return(module) && alone};
+    bool settled = alone && state != State::kChanging;
+    if (settled && state == State::kUnloaded) settled = Return(module);
+    if (!settled && running) DropDecisions(place);
+    // Whatever another thread is doing, and however long it is kept from going on.
+    if (WasReplaced(*module)) TellLoad(module);
+    return {module, settled};
   }
   const bool alone = RetireOthers(nullptr, place.start, place.end);
+  if (!alone && running) DropDecisions(place);
   return {Add(place), alone};
 }
+
+// Does at once, without keeping them, what a thread that was stopped in the middle has not done
+// yet.
+void ModuleTable::DropDecisions(const Place& place) { decisions_->Forget(place.start, place.end); }
 
 Module* ModuleTable::Add(const Place& place) {
   // Two threads may add the same module at once; then it stands here twice, which harms nothing.
@@ -155,6 +165,32 @@ void ModuleTable::Check() {
     if (module == nullptr || module->main_program) continue;
     if (module->state.load(std::memory_order_acquire) != State::kLoaded) continue;
     if (!IsThere(module)) Retire(module);
+  }
+}
+
+void ModuleTable::BeforeClose(const void* handle) {
+  for (size_t i = 0; i < size(); ++i) {
+    Module* module = at(i);
+    if (module == nullptr || module->main_program ||
+        module->decided.load(std::memory_order_relaxed) == 0) {
+      continue;
+    }
+    // Not by the module's link_map: others have had the same one.
+    Place place;
+    if (!place.LookUp(module->start) || place.map != handle || !place.HasRangeOf(*module) ||
+        module->loader_name_hash != HashOf(place.map->l_name) ||
+        !module->identity.HoldsWhileLoaded()) {
+      continue;
+    }
+    Retire(module);
+    // If it was retired before: a thread that was deciding then stored its decision afterwards.
+    if (BeginChange(module, State::kUnloaded)) {
+      TakeDecisions(module);
+      EndChange(module, State::kUnloaded);
+    } else {
+      // Another thread is at it, and may have passed over that decision. This one is not kept.
+      decisions_->Forget(module->start, module->end);
+    }
   }
 }
 
@@ -193,24 +229,44 @@ void ModuleTable::CountDecision(Module* module) {
 void ModuleTable::Retire(Module* module) {
   if (!BeginChange(module, State::kLoaded)) return;
   module->unloaded_ticks.store(Now(), std::memory_order_relaxed);
-  if (module->decided.load(std::memory_order_relaxed) > 0) {
-    module->kept_count = decisions_->Forget(module->start, module->end, module->kept_decisions,
-                                            module->kept_capacity);
-  }
+  TakeDecisions(module);
   EndChange(module, State::kUnloaded);
+}
+
+// Out of the table, to be kept; behind those that are kept already.
+void ModuleTable::TakeDecisions(Module* module) {
+  if (module->decided.load(std::memory_order_relaxed) == 0) return;
+  module->kept_count +=
+      decisions_->Forget(module->start, module->end, module->kept_decisions + module->kept_count,
+                         module->kept_capacity - module->kept_count);
 }
 
 bool ModuleTable::Return(Module* module) {
   if (!BeginChange(module, State::kUnloaded)) {
     return module->state.load(std::memory_order_acquire) == State::kLoaded;
   }
-  if (module->unload_told.exchange(false, std::memory_order_relaxed)) TellLoad(module);
+  const bool unload_told = module->unload_told.exchange(false, std::memory_order_relaxed);
+  if (unload_told || WasReplaced(*module)) TellLoad(module);
   for (size_t i = 0; i < module->kept_count; ++i) {
     decisions_->StoreEntry(module->kept_decisions[i]);
   }
   module->kept_count = 0;
   EndChange(module, State::kLoaded);
   return true;
+}
+
+// Have readers been told of another one in its place since they were told of this one? Its end need
+// not have been told: another thread may have been at work on it then.
+bool ModuleTable::WasReplaced(const Module& module) const {
+  for (size_t i = 0; i < size(); ++i) {
+    const Module* other = at(i);
+    if (other != nullptr && other != &module && other->Overlaps(module.start, module.end) &&
+        other->loaded_ticks.load(std::memory_order_relaxed) >=
+            module.loaded_ticks.load(std::memory_order_relaxed)) {
+      return true;
+    }
+  }
+  return false;
 }
 
 // Whatever else was in this range is gone, and readers get to know it. False when another thread is
@@ -249,9 +305,11 @@ void ModuleTable::TellLoad(Module* module) {
 void ModuleTable::TellUnloads() {
   for (size_t i = 0; i < size(); ++i) {
     Module* module = at(i);
-    if (module != nullptr && module->state.load(std::memory_order_acquire) == State::kUnloaded) {
-      TellUnload(module);
+    if (module == nullptr || module->state.load(std::memory_order_acquire) != State::kUnloaded) {
+      continue;
     }
+    // After a dlclose it may have stayed.
+    if (!IsThere(module)) TellUnload(module);
   }
 }
 

@@ -49,6 +49,11 @@ class ModuleTable {
   // module, and some twenty system calls for each that has functions which were decided about, the
   // program itself left out.
   void Check();
+  // Before a dlclose(3) of this handle, which is a link_map in glibc; Check is for afterwards. The
+  // decisions about the library's functions must be gone before it is, or another thread could open
+  // another library in its place and call that before the closing thread has looked. If it stays,
+  // the first call of a function of it brings them back. Any thread; no lock, no wait, no errno.
+  void BeforeClose(const void* handle);
   // Tells readers about modules that are gone and may come back. Those that are replaced are told
   // about at once; this is for callers in what nobody traces. Background thread, now and then.
   void TellUnloads();
@@ -68,10 +73,13 @@ class ModuleTable {
 
   Found FindAt(uint64_t address, bool running);
   Module* Add(const Place& place);
+  void DropDecisions(const Place& place);
   static bool IsThere(Module* module);
   static void CountDecision(Module* module);
   void Retire(Module* module);
+  void TakeDecisions(Module* module);
   bool Return(Module* module);
+  bool WasReplaced(const Module& module) const;
   bool RetireOthers(const Module* module, uint64_t start, uint64_t end);
   void TellUnload(Module* module);
   void TellLoad(Module* module);

@@ -155,6 +155,31 @@ TEST_CASE("another library at the same place is another module and has no decisi
   CHECK(fixture.News() == fixture.Unloaded(two) + " " + fixture.Loaded(one));
 }
 
+TEST_CASE("decisions are gone before a library is, and come back when it stays") {
+  Fixture fixture;
+  void* const handle = dlopen(AUTOTRACE_TEST_PLUGIN_ONE, RTLD_NOW);
+  REQUIRE(dlopen(AUTOTRACE_TEST_PLUGIN_ONE, RTLD_NOW) == handle);
+  const auto function = reinterpret_cast<uint64_t>(dlsym(handle, "ask"));
+  Module* module = fixture.Decide(function);
+  fixture.table->BeforeClose(handle);
+  CHECK(fixture.decisions.Lookup(function) == 0);
+  dlclose(handle);
+  fixture.table->Check();
+  fixture.table->TellUnloads();
+  CHECK(fixture.table->FindRunning(function).module == module);
+  CHECK(DecisionOf(fixture.decisions.Lookup(function)) == kRecorded);
+  CHECK(fixture.News() == fixture.Loaded(module));
+  fixture.table->BeforeClose(handle);
+  // By a thread that was still deciding.
+  fixture.decisions.Store(function, kRecorded);
+  fixture.table->BeforeClose(handle);
+  CHECK(fixture.decisions.Lookup(function) == 0);
+  dlclose(handle);
+  fixture.table->Check();
+  fixture.table->TellUnloads();
+  CHECK(fixture.News() == fixture.Unloaded(module));
+}
+
 TEST_CASE("the same file under another name is another module") {
   Fixture fixture;
   const test::TemporaryFolder folder;
