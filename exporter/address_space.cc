@@ -93,8 +93,7 @@ const CallSite* AddressSpace::CallSiteOf(uint64_t call, const LoadedModule* modu
   return call_site;
 }
 
-std::string AddressSpace::StackText(const std::vector<uint64_t>& return_addresses,
-                                    uint64_t ticks) {
+std::string AddressSpace::StackText(const std::vector<uint64_t>& return_addresses, uint64_t ticks) {
   std::string text;
   for (const uint64_t return_address : return_addresses) {
     const CallSite* call_site = CallSiteAt(return_address, ticks);

@@ -38,8 +38,7 @@ const Span& SpanAssembler::Assemble(const RawSpan& raw, const SpanPlace& place,
   return span;
 }
 
-void SpanAssembler::AddDetails(SpanDetails* details, uint64_t start,
-                               ExceptionEvents* exceptions) {
+void SpanAssembler::AddDetails(SpanDetails* details, uint64_t start, ExceptionEvents* exceptions) {
   if (details->name().has_value()) span_.name = *details->name();
   span_.attributes = std::move(details->attributes());
   span_.stacktrace = addresses_->StackText(details->stack(), start);

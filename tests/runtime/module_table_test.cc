@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "runtime/process_facts.h"
-#include "temporary_folder.h"
+#include "tests/support/test_files.h"
 
 namespace autotrace {
 namespace {
@@ -182,7 +182,7 @@ TEST_CASE("decisions are gone before a library is, and come back when it stays")
 
 TEST_CASE("the same file under another name is another module") {
   Fixture fixture;
-  const test::TemporaryFolder folder;
+  const autotrace::test::TemporaryFolder folder;
   const std::string copy = folder.path() + "/libcopy.so";
   std::filesystem::copy_file(AUTOTRACE_TEST_PLUGIN_ONE, copy);
   const Module* one = nullptr;
