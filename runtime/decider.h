@@ -30,7 +30,8 @@ class Decider {
   Decider(const filters::Config& config, const filters::FunctionFilter* filter,
           ModuleTable* modules, DecisionTable* table);
 
-  // The function's bits (decision_table.h), which it also stores in the table. Async-signal-safe.
+  // The function's bits (decision_table.h), which it also stores in the table. 0, and nothing
+  // stored, without memory to find them out. Async-signal-safe.
   uint16_t Decide(uint64_t function);
 
   // Is everything between this frame and the end of its stack the machinery that starts threads
@@ -54,6 +55,8 @@ class Decider {
   bool IsThreadMachinery(uint64_t return_address);
   uint16_t Bits(const filters::Decision& decided) const;
   void Log(const DecidedFunction& function);
+  // The block that holds this entry, mapped when it is missing; null without memory.
+  Block* BlockOf(size_t index);
 
   const filters::FunctionFilter* filter_;
   ModuleTable* modules_;
