@@ -25,6 +25,8 @@ std::string_view DropCause(format::Counter counter) {
       return "disk_cap";
     case format::Counter::kDroppedExport:
       return "export";
+    case format::Counter::kLostDetails:
+      return "details";
     case format::Counter::kRecordedSpans:
     case format::Counter::kCount:
       break;

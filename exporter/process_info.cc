@@ -51,6 +51,9 @@ void SetField(ProcessInfo* info, ProcessKey key, std::string_view value) {
     case ProcessKey::kRingPath:
       info->ring_path = value;
       break;
+    case ProcessKey::kRunPath:
+      info->run_path = value;
+      break;
     case ProcessKey::kKernelStartTime:
       info->kernel_start_time = Number(value);
       break;

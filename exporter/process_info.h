@@ -26,6 +26,7 @@ struct ProcessInfo {
   std::string config_yaml;
   uint64_t ticks_per_second = 0;  // 0: not said
   std::string ring_path;          // empty: private memory
+  std::string run_path;           // empty: not recorded to disk, or not said
   uint64_t kernel_start_time = 0;
   std::string os_type;
   std::string os_description;

@@ -1,7 +1,9 @@
 #include "exporter/process_liveness.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/file.h>
 
 #include <string>
 
@@ -25,6 +27,11 @@ uint64_t KernelStartTime(uint64_t pid) {
     if (position == std::string::npos) return 0;
   }
   return strtoull(text.c_str() + position, nullptr, 10);
+}
+
+bool IsBeingWritten(const std::string& segment_path) {
+  const FileHandle file(open(segment_path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  return file.get() >= 0 && flock(file.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
 }
 
 }  // namespace autotrace::exporter

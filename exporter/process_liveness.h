@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+#include <string>
+
 namespace autotrace::exporter {
 
 // Field 22 of /proc/PID/stat, clock ticks since boot; 0 when there is no such process.
@@ -15,6 +17,10 @@ inline bool IsAlive(uint64_t pid, uint64_t kernel_start_time) {
   const uint64_t present = KernelStartTime(pid);
   return present != 0 && (kernel_start_time == 0 || kernel_start_time == present);
 }
+
+// Is this segment being written? Its process holds a shared flock(2) on the latest one, which shows
+// also from another PID namespace.
+bool IsBeingWritten(const std::string& segment_path);
 
 }  // namespace autotrace::exporter
 

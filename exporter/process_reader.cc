@@ -138,9 +138,10 @@ absl::Status ProcessReader::Decode(const Segment& segment, bool last, CheckedSin
     warnings_.Add(absl::StrFormat("%s: %d bytes at offset %d are damaged and were left out", name,
                                   damage.size, damage.offset));
   }
-  // The last block of a running process is still being written.
-  const bool still_written = last && files_.state == ProcessState::kRunning;
-  if (parser.truncated_bytes() > 0 && !still_written) {
+  // The last block of a running process is still being written. One that a kill cut off stands in
+  // the ring, which gives nothing up before it is written, or, recovered, in the next segment.
+  const bool elsewhere = !last || ring_.has_value() || files_.state == ProcessState::kRunning;
+  if (parser.truncated_bytes() > 0 && !elsewhere) {
     warnings_.Add(absl::StrFormat("%s: the last %d bytes are an incomplete block and were left out",
                                   name, parser.truncated_bytes()));
   }

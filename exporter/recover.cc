@@ -63,6 +63,7 @@ bool IsRepeated(uint16_t kind) {
       return true;
     case BlockKind::kRecords:
     case BlockKind::kEnd:
+    case BlockKind::kThreadEnd:
       return false;
   }
   return false;
@@ -132,7 +133,9 @@ absl::Status RecoverProcess(int folder, const ProcessId& process,
                             const std::vector<SegmentFile>& segments) {
   const absl::StatusOr<FoundProcess> found = FindProcess(segments, process.process_key);
   if (!found.ok() || found->info.ring_path.empty()) return absl::OkStatus();
-  if (IsAlive(process.pid, found->info.kernel_start_time)) return absl::OkStatus();
+  if (IsAlive(process.pid, found->info.kernel_start_time) || IsBeingWritten(segments.back().path)) {
+    return absl::OkStatus();
+  }
   if (!found->info.host_name.empty() && found->info.host_name != HostName()) {
     return absl::OkStatus();  // only that machine knows whether it still runs
   }

@@ -167,8 +167,9 @@ absl::StatusOr<ProcessFiles> DescribeProcess(const ProcessId& process,
     }
   }
   files.state = EndsOrderly(segments, process.process_key) ? ProcessState::kEnded
-                : IsAlive(process.pid, kernel_start_time)  ? ProcessState::kRunning
-                                                           : ProcessState::kDied;
+                : IsAlive(process.pid, kernel_start_time) || IsBeingWritten(segments.back().path)
+                    ? ProcessState::kRunning
+                    : ProcessState::kDied;
   return files;
 }
 

@@ -45,6 +45,7 @@ std::vector<Attribute> AllAttributes(const Span& span) {
   }
   if (span.caller != nullptr) add("autotrace.caller", span.caller->description);
   if (span.unfinished) add("autotrace.unfinished", true);
+  if (span.placeholder) add("autotrace.placeholder", true);
   if (!span.pipeline_id.empty()) add(span.pipeline_id_key, std::string(span.pipeline_id));
   std::copy(span.attributes.begin(), span.attributes.end(), std::back_inserter(all));
   return all;

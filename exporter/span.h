@@ -82,7 +82,10 @@ struct Span {
   bool parent_is_remote = false;
   bool manual = false;
   bool unfinished = false;  // attribute autotrace.unfinished
-  bool error = false;       // status ERROR, with this description, which may be empty
+  // Attribute autotrace.placeholder: others name it as their parent, but its own record is not
+  // there.
+  bool placeholder = false;
+  bool error = false;  // status ERROR, with this description, which may be empty
   std::string error_description;
   std::string_view name;
   uint64_t start_unix_nanos = 0;

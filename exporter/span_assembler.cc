@@ -18,13 +18,16 @@ const Span& SpanAssembler::Assemble(const RawSpan& raw, const SpanPlace& place,
   span.parent_is_remote = place.parent_is_remote;
   span.manual = (raw.flags & format::kSpanManual) != 0;
   span.unfinished = (raw.flags & format::kSpanUnfinished) != 0;
+  span.placeholder = raw.placeholder;
   span.error = (raw.flags & format::kSpanError) != 0;
   span.start_unix_nanos = clock_->ToUnixNanos(raw.start);
   span.end_unix_nanos = clock_->ToUnixNanos(raw.end);
   AddressSpace::FunctionRecord* function =
       span.manual || raw.function == 0 ? nullptr : addresses_->FunctionAt(raw.function, raw.start);
   span.function = function != nullptr ? &function->function : nullptr;
-  span.name = function != nullptr ? std::string_view(function->function.name) : "(unnamed)";
+  span.name = function != nullptr ? std::string_view(function->function.name)
+              : raw.placeholder   ? "(unknown)"
+                                  : "(unnamed)";
   span.caller = addresses_->CallSiteAt(raw.call_site, raw.start);
   span.thread = thread;
   span.process = process_->HandOut();

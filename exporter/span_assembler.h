@@ -23,6 +23,7 @@ struct RawSpan {
   uint64_t end = 0;
   uint64_t sequence = 0;
   uint64_t call_site = 0;
+  bool placeholder = false;  // stands in for a span without a record
 };
 
 // Where a span stands.

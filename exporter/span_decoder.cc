@@ -1,22 +1,9 @@
-#include "exporter/span_decoder.h"
-
 #include <algorithm>
-#include <deque>
-#include <optional>
 #include <utility>
 
-#include "absl/container/btree_map.h"
-#include "absl/container/flat_hash_map.h"
-#include "exporter/address_space.h"
 #include "exporter/byte_order.h"
-#include "exporter/clock_map.h"
-#include "exporter/described_process.h"
-#include "exporter/exception_events.h"
-#include "exporter/open_frames.h"
 #include "exporter/records.h"
-#include "exporter/span_assembler.h"
-#include "exporter/span_details.h"
-#include "exporter/thread_traces.h"
+#include "exporter/span_decoder_impl.h"
 #include "runtime/ids.h"
 
 namespace autotrace::exporter {
@@ -25,9 +12,6 @@ namespace {
 using format::BlockKind;
 using format::RecordKind;
 
-// Sequences of open frames that were never given one. Recorders count up from 1 and do not get
-// here.
-constexpr uint64_t kSyntheticSequences = uint64_t{1} << 47;
 // More details than spans can reasonably be open in a thread when one of its traces ends.
 constexpr size_t kMostDetails = 4096;
 
@@ -39,60 +23,6 @@ uint64_t DateEnd(uint64_t end48, uint64_t not_after) {
 
 }  // namespace
 
-class SpanDecoder::Impl {
- public:
-  explicit Impl(DecodeOptions options)
-      : own_files_(options.source_locations),
-        addresses_(options.module_files != nullptr ? options.module_files : &own_files_),
-        process_(options.process_key) {}
-
-  void Prescan(uint16_t kind, std::string_view payload);
-  absl::Status Block(uint16_t kind, std::string_view payload, SpanSink& sink);
-  absl::Status End(SpanSink& sink);
-  const Process& process() const { return process_.present(); }
-  const DecodeStatistics& statistics() const { return statistics_; }
-
- private:
-  struct ThreadState {
-    const Thread* thread = nullptr;
-    ThreadTraces traces;
-    OpenFrames open;
-    absl::flat_hash_map<uint64_t, SpanDetails> details;  // by sequence, until its record comes
-    ExceptionEvents exceptions;
-    uint64_t last_end = 0;  // ticks
-  };
-
-  absl::Status OnProcess(std::string_view payload);
-  absl::Status OnClock(std::string_view payload);
-  absl::Status OnThread(std::string_view payload);
-  absl::Status OnOpenFrames(std::string_view payload);
-  absl::Status OnRecords(std::string_view payload, SpanSink& sink);
-  absl::Status OnSpan(const char* record, uint64_t head, uint64_t ticks, ThreadState& state,
-                      SpanSink& sink);
-  void OnTraceBegin(const char* record, ThreadState& state);
-  absl::Status OnExtension(const char* record, uint64_t head, ThreadState& state);
-
-  static SpanPlace PlaceOfRoot(const Trace& trace) {
-    return {trace.id, trace.parent, trace.parent_is_remote};
-  }
-  SpanPlace PlaceOf(uint64_t sequence, uint64_t parent, const ThreadState& state);
-  absl::Status Emit(const RawSpan& raw, const SpanPlace& place, ThreadState& state, SpanSink& sink);
-  absl::Status EmitOpenFrames(ThreadState& state, SpanSink& sink);
-
-  ThreadState& StateOf(uint32_t thread_index);
-
-  ModuleFiles own_files_;
-  AddressSpace addresses_;
-  DescribedProcess process_;
-  ClockMap clock_;
-  SpanAssembler assembler_{&addresses_, &process_, &clock_};
-  absl::btree_map<uint32_t, std::unique_ptr<ThreadState>> threads_;  // by index
-  std::deque<Thread> all_threads_;
-  uint64_t synthetic_sequences_ = 0;
-  bool prescanned_ = false;
-  DecodeStatistics statistics_;
-};
-
 // ---- Blocks ------------------------------------------------------------------------------------
 
 void SpanDecoder::Impl::Prescan(uint16_t kind, std::string_view payload) {
@@ -102,8 +32,10 @@ void SpanDecoder::Impl::Prescan(uint16_t kind, std::string_view payload) {
     case BlockKind::kProcess:
       OnProcess(payload).IgnoreError();
       break;
-    case BlockKind::kClock:
     case BlockKind::kEnd:
+      ended_ = true;
+      [[fallthrough]];
+    case BlockKind::kClock:
       OnClock(payload).IgnoreError();
       break;
     case BlockKind::kThread:
@@ -124,8 +56,10 @@ absl::Status SpanDecoder::Impl::Block(uint16_t kind, std::string_view payload, S
   switch (static_cast<BlockKind>(kind)) {
     case BlockKind::kProcess:
       return OnProcess(payload);
-    case BlockKind::kClock:
     case BlockKind::kEnd:
+      ended_ = true;
+      [[fallthrough]];
+    case BlockKind::kClock:
       return OnClock(payload);
     case BlockKind::kModule:
       return addresses_.AddModule(payload);
@@ -134,6 +68,8 @@ absl::Status SpanDecoder::Impl::Block(uint16_t kind, std::string_view payload, S
     case BlockKind::kThread:
       // A thread has the last name that it was given, also where an earlier one stands here.
       return prescanned_ ? absl::OkStatus() : OnThread(payload);
+    case BlockKind::kThreadEnd:
+      return OnThreadEnd(payload, sink);
     case BlockKind::kRecords:
       return OnRecords(payload, sink);
     case BlockKind::kOpenFrames:
@@ -172,7 +108,7 @@ absl::Status SpanDecoder::Impl::OnThread(std::string_view payload) {
   ThreadState& state = StateOf(entry.index);
   if (name.empty() && state.thread->tid != 0) return absl::OkStatus();  // known better
   if (state.thread->tid != entry.tid || state.thread->name != name) {
-    state.thread = &all_threads_.emplace_back(Thread{entry.tid, entry.index, std::string(name)});
+    state.thread = &state.names.emplace_back(Thread{entry.tid, entry.index, std::string(name)});
   }
   return absl::OkStatus();
 }
@@ -189,7 +125,7 @@ SpanDecoder::Impl::ThreadState& SpanDecoder::Impl::StateOf(uint32_t thread_index
   std::unique_ptr<ThreadState>& state = threads_[thread_index];
   if (state == nullptr) {
     state = std::make_unique<ThreadState>();
-    state->thread = &all_threads_.emplace_back(Thread{0, thread_index, ""});
+    state->thread = &state->names.emplace_back(Thread{0, thread_index, ""});
   }
   return *state;
 }
@@ -282,13 +218,19 @@ absl::Status SpanDecoder::Impl::OnSpan(const char* record, uint64_t head, uint64
     return Emit(raw, {TraceOfRoot(process_.info().secret, raw.sequence), SpanId(), false}, state,
                 sink);
   }
-  const Trace* root = state.traces.RootFor(raw.sequence, word3 >> 16);
+  const uint64_t parent = word3 >> 16;
+  const Trace* open_root = state.traces.RootFor(raw.sequence, parent);
+  std::optional<Trace> root;
+  if (open_root != nullptr) root = *open_root;
   const SpanPlace place =
-      root != nullptr ? PlaceOfRoot(*root) : PlaceOf(raw.sequence, word3 >> 16, state);
-  if (root != nullptr) state.traces.EndRoot(raw.sequence);
+      root.has_value() ? PlaceOfRoot(*root) : PlaceOf(raw.sequence, parent, state);
+  if (root.has_value()) state.traces.EndRoot(raw.sequence);
+  missing_.Saw(state.thread->index, raw.sequence, root.has_value() ? 0 : parent, place.trace_id,
+               raw.start, raw.end, raw.call_site);
   absl::Status status = Emit(raw, place, state, sink);
+  if (root.has_value()) missing_.SawRoot(root->id, root->root_sequence);
   // Details of spans whose own records were lost.
-  if (root != nullptr && state.details.size() > kMostDetails) state.details.clear();
+  if (root.has_value() && state.details.size() > kMostDetails) state.details.clear();
   return status;
 }
 
@@ -297,9 +239,14 @@ SpanPlace SpanDecoder::Impl::PlaceOf(uint64_t sequence, uint64_t parent, const T
   const SpanId parent_id = parent != 0 ? MakeSpanId(SpanIdOf(secret, parent)) : SpanId();
   const Trace* trace = state.traces.current();
   if (trace != nullptr && parent != 0) return {trace->id, parent_id, false};
-  // Only roots have no parent, and this one's kTraceBegin is missing.
+  // Only roots have no parent, and this one's kTraceBegin is missing. Its relatives are kept
+  // together all the same, in the trace that the first of them came to stand in.
   ++statistics_.without_trace;
-  return {TraceOfRoot(secret, sequence), parent_id, false};
+  for (const uint64_t relative : {sequence, parent}) {
+    const TraceId* known = missing_.TraceOf(relative);
+    if (known != nullptr) return {*known, parent_id, false};
+  }
+  return {TraceOfRoot(secret, parent != 0 ? parent : sequence), parent_id, false};
 }
 
 // ---- Spans -------------------------------------------------------------------------------------
@@ -315,58 +262,10 @@ absl::Status SpanDecoder::Impl::Emit(const RawSpan& raw, const SpanPlace& place,
   }
   const Span& span = assembler_.Assemble(
       raw, place, state.thread, details.has_value() ? &*details : nullptr, &state.exceptions);
-  ++statistics_.spans;
+  if (!span.placeholder) ++statistics_.spans;
   if (span.unfinished) ++statistics_.unfinished;
   statistics_.suppressed_pipeline_ids = assembler_.suppressed_pipeline_ids();
   return sink.Consume(span);
-}
-
-// ---- The end -----------------------------------------------------------------------------------
-
-absl::Status SpanDecoder::Impl::End(SpanSink& sink) {
-  process_.Refresh();
-  statistics_.counters = process_.counters();
-  for (auto& [index, state] : threads_) {
-    if (absl::Status status = EmitOpenFrames(*state, sink); !status.ok()) return status;
-  }
-  return absl::OkStatus();
-}
-
-absl::Status SpanDecoder::Impl::EmitOpenFrames(ThreadState& state, SpanSink& sink) {
-  const IdSecret& secret = process_.info().secret;
-  const format::OpenFramesHeader& header = state.open.header();
-  const uint64_t last_seen = std::max(header.ticks, state.last_end);
-  std::optional<TraceId> trace;
-  if ((header.trace_id[0] | header.trace_id[1]) != 0) trace = MakeTraceId(header.trace_id);
-  SpanId parent;
-  for (OpenFrames::Frame& open : state.open.frames()) {
-    format::OpenFrame& frame = open.frame;
-    const bool inherited = (format::FlagsOf(frame.head) & format::kSpanInherited) != 0;
-    frame.sequence &= format::kMask48;
-    if (frame.sequence == 0) {
-      if (inherited) continue;
-      frame.sequence = kSyntheticSequences | ++synthetic_sequences_;
-    }
-    SpanPlace place = {trace.value_or(TraceId()), parent, false};
-    if (const Trace* root = state.traces.OpenRoot(frame.sequence); root != nullptr) {
-      place = PlaceOfRoot(*root);
-    } else if (!trace.has_value()) {
-      place.trace_id = TraceOfRoot(secret, frame.sequence);
-    }
-    trace = place.trace_id;
-    parent = MakeSpanId(SpanIdOf(secret, frame.sequence));
-    if (inherited || open.closed) continue;
-    RawSpan raw;
-    raw.function = format::AddressOf(frame.head);
-    raw.flags = format::FlagsOf(frame.head) | format::kSpanUnfinished;
-    raw.start = std::min(frame.start, last_seen);
-    raw.end = last_seen;
-    raw.sequence = frame.sequence;
-    raw.call_site = frame.call_site;
-    if (absl::Status status = Emit(raw, place, state, sink); !status.ok()) return status;
-  }
-  state.open.frames().clear();
-  return absl::OkStatus();
 }
 
 // ------------------------------------------------------------------------------------------------

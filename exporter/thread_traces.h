@@ -6,6 +6,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#include <algorithm>
+#include <tuple>
+#include <vector>
+
 #include "absl/container/flat_hash_map.h"
 #include "exporter/span.h"
 #include "runtime/ids.h"
@@ -35,6 +39,10 @@ struct Trace {
   uint64_t root_sequence = 0;
   SpanId parent;  // of the root; not valid(): none
   bool parent_is_remote = false;
+  // What else is known of the root before its own record comes.
+  uint64_t function = 0;  // 0: a manual span
+  uint64_t start = 0;     // ticks
+  uint64_t call_site = 0;
 };
 
 class ThreadTraces {
@@ -55,6 +63,11 @@ class ThreadTraces {
   // The trace whose root has this sequence and has not ended; null when there is none.
   const Trace* OpenRoot(uint64_t sequence) const;
 
+  // The same by the trace's id.
+  const Trace* OpenRootOf(const TraceId& id) const;
+  // All of them, outermost first.
+  std::vector<Trace> OpenRoots() const;
+
   // The record of a root was seen. Ends what RootFor and OpenRoot returned.
   void EndRoot(uint64_t sequence);
 
@@ -73,6 +86,9 @@ inline void ThreadTraces::Begin(const format::TraceBegin& begin, const IdSecret&
   const uint16_t flags = format::FlagsOf(begin.head);
   current_ = Trace();
   current_.root_sequence = begin.root_sequence & format::kMask48;
+  current_.function = format::AddressOf(begin.head);
+  current_.start = begin.start;
+  current_.call_site = begin.call_site;
   current_.id = (begin.trace_id[0] | begin.trace_id[1]) != 0
                     ? MakeTraceId(begin.trace_id)
                     : TraceOfRoot(secret, current_.root_sequence);
@@ -90,6 +106,22 @@ inline void ThreadTraces::Begin(const format::TraceBegin& begin, const IdSecret&
 inline const Trace* ThreadTraces::OpenRoot(uint64_t sequence) const {
   const auto found = open_.find(sequence);
   return found != open_.end() ? &found->second : nullptr;
+}
+
+inline const Trace* ThreadTraces::OpenRootOf(const TraceId& id) const {
+  for (const auto& [sequence, trace] : open_) {
+    if (trace.id == id) return &trace;
+  }
+  return nullptr;
+}
+
+inline std::vector<Trace> ThreadTraces::OpenRoots() const {
+  std::vector<Trace> roots;
+  for (const auto& [sequence, trace] : open_) roots.push_back(trace);
+  std::sort(roots.begin(), roots.end(), [](const Trace& a, const Trace& b) {
+    return std::tie(a.start, a.root_sequence) < std::tie(b.start, b.root_sequence);
+  });
+  return roots;
 }
 
 inline void ThreadTraces::EndRoot(uint64_t sequence) {

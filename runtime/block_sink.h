@@ -18,6 +18,9 @@ class BlockSink {
   // Returns false when it could not be taken; the caller counts the spans as dropped.
   virtual bool Block(format::BlockKind kind, std::string_view head, std::string_view body,
                      uint64_t spans) = 0;
+  // After a refusal: how large a block of records would be taken all the same, in bytes with its
+  // header. 0: the cause is another one than size.
+  virtual uint64_t Room() const { return 0; }
   // Everything given so far is to reach its destination by then.
   virtual bool Flush(uint64_t timeout_nanos) = 0;
   // No more blocks.

@@ -147,21 +147,28 @@ uint16_t Decider::Bits(const filters::Decision& decided) const {
 }
 
 void Decider::Log(const DecidedFunction& function) {
-  const size_t index = logged_.fetch_add(1, std::memory_order_relaxed);
-  if (index / kBlockEntries >= kBlocks) return;  // a million functions: readers use the binary
-  std::atomic<Block*>& slot = blocks_[index / kBlockEntries];
-  Block* block = slot.load(std::memory_order_acquire);
-  if (block == nullptr) {
-    auto* mapped = static_cast<Block*>(MapMemory(sizeof(Block)));
-    if (mapped == nullptr) return;
-    if (slot.compare_exchange_strong(block, mapped, std::memory_order_acq_rel)) {
-      block = mapped;
-    } else {
-      UnmapMemory(mapped, sizeof(Block));
-    }
-  }
+  size_t index = logged_.load(std::memory_order_relaxed);
+  Block* block = nullptr;
+  // The place is taken only once it has memory: an empty one would hide all later ones from the
+  // background thread. Without memory, readers find the function's name in its binary.
+  do {
+    if (index / kBlockEntries >= kBlocks) return;  // a million functions
+    block = BlockOf(index);
+    if (block == nullptr) return;
+  } while (!logged_.compare_exchange_weak(index, index + 1, std::memory_order_relaxed));
   block->functions[index % kBlockEntries] = function;
   block->ready[index % kBlockEntries].store(true, std::memory_order_release);
+}
+
+Decider::Block* Decider::BlockOf(size_t index) {
+  std::atomic<Block*>& slot = blocks_[index / kBlockEntries];
+  Block* block = slot.load(std::memory_order_acquire);
+  if (block != nullptr) return block;
+  auto* mapped = static_cast<Block*>(MapMemory(sizeof(Block)));
+  if (mapped == nullptr) return nullptr;
+  if (slot.compare_exchange_strong(block, mapped, std::memory_order_acq_rel)) return mapped;
+  UnmapMemory(mapped, sizeof(Block));
+  return block;
 }
 
 size_t Decider::decided_count() {

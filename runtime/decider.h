@@ -31,7 +31,8 @@ class Decider {
           ModuleTable* modules, DecisionTable* table);
 
   // The function's bits (decision_table.h), which it also stores in the table, except while its
-  // module is just coming or going. The calling thread runs the function. Async-signal-safe.
+  // module is just coming or going. 0, and nothing stored, without memory to find them out. The
+  // calling thread runs the function. Async-signal-safe.
   uint16_t Decide(uint64_t function);
 
   // Is everything between this frame and the end of its stack the machinery that starts threads
@@ -55,6 +56,8 @@ class Decider {
   bool IsThreadMachinery(uint64_t return_address);
   uint16_t Bits(const filters::Decision& decided) const;
   void Log(const DecidedFunction& function);
+  // The block that holds this entry, mapped when it is missing; null without memory.
+  Block* BlockOf(size_t index);
 
   const filters::FunctionFilter* filter_;
   ModuleTable* modules_;

@@ -13,44 +13,53 @@ namespace {
 
 // Of one thread's open frames; deeper ones are rarely looked at after a kill.
 constexpr size_t kMaxOpenFrames = 512;
+// A ring that is fuller than this is given more memory: before it is full, since that takes time in
+// which the program goes on.
+constexpr double kUseThatGrows = 1.0 / 8;
 
 struct Committed {
   uint32_t bytes = 0;
   uint64_t spans = 0;
 };
 
-// How far the records from `offset` on are committed, and how many of them are spans.
-Committed WalkRecords(const Ring::Chunk* chunk, uint32_t offset, size_t data_bytes) {
-  Committed committed;
-  const char* data = reinterpret_cast<const char*>(chunk->data);
-  size_t at = offset;
-  while (at + sizeof(uint64_t) <= data_bytes) {
-    const uint64_t head =
-        __atomic_load_n(reinterpret_cast<const uint64_t*>(data + at), __ATOMIC_ACQUIRE);
-    size_t size = 0;
-    switch (format::KindOf(head)) {
-      case format::RecordKind::kSpan:
-        size = format::kSpanBytes;
-        ++committed.spans;
-        break;
-      case format::RecordKind::kSpanWithCaller:
-        size = format::kSpanWithCallerBytes;
-        ++committed.spans;
-        break;
-      case format::RecordKind::kTraceBegin:
-        size = sizeof(format::TraceBegin);
-        break;
-      case format::RecordKind::kExtension:
-        size = sizeof(format::Extension) + PadTo8(format::AddressOf(head));
-        break;
-      case format::RecordKind::kNone:
-      case format::RecordKind::kEndOfChunk:
-        break;
-    }
-    if (size == 0 || at + size > data_bytes) break;
-    at += size;
+// Size of the record that begins here; 0: none is committed, or none that fits.
+size_t CommittedSize(const char* record, size_t room, bool* is_span) {
+  *is_span = false;
+  if (room < sizeof(uint64_t)) return 0;
+  const uint64_t head =
+      __atomic_load_n(reinterpret_cast<const uint64_t*>(record), __ATOMIC_ACQUIRE);
+  size_t size = 0;
+  switch (format::KindOf(head)) {
+    case format::RecordKind::kSpan:
+      size = format::kSpanBytes;
+      *is_span = true;
+      break;
+    case format::RecordKind::kSpanWithCaller:
+      size = format::kSpanWithCallerBytes;
+      *is_span = true;
+      break;
+    case format::RecordKind::kTraceBegin:
+      size = sizeof(format::TraceBegin);
+      break;
+    case format::RecordKind::kExtension:
+      size = sizeof(format::Extension) + PadTo8(format::AddressOf(head));
+      break;
+    case format::RecordKind::kNone:
+    case format::RecordKind::kEndOfChunk:
+      break;
   }
-  committed.bytes = static_cast<uint32_t>(at - offset);
+  return size <= room ? size : 0;
+}
+
+// How much of these bytes is whole, committed records, and how many of them are spans.
+Committed WalkRecords(const char* records, size_t bytes) {
+  Committed committed;
+  bool is_span = false;
+  while (const size_t size =
+             CommittedSize(records + committed.bytes, bytes - committed.bytes, &is_span)) {
+    committed.bytes += static_cast<uint32_t>(size);
+    if (is_span) ++committed.spans;
+  }
   return committed;
 }
 
@@ -60,9 +69,20 @@ void Drainer::Emit(format::BlockKind kind, std::string_view payload, bool in_rin
   if (in_ring) {
     std::string block;
     AppendBlock(&block, kind, payload);
-    shared_->ring.AppendMetadata(block);
+    AddToRing(block);
   }
   for (BlockSink* sink : sinks_) sink->Block(kind, payload, {}, 0);
+}
+
+// What finds the ring's metadata taken by another thread is added at the next occasion. What does
+// not fit stands in the sinks only, as docs/trace-format.md says.
+void Drainer::AddToRing(std::string_view block) {
+  waiting_for_ring_.append(block);
+  if (waiting_for_ring_.empty()) return;
+  if (shared_->ring.AppendMetadata(waiting_for_ring_) ||
+      !shared_->ring.HasMetadataRoom(waiting_for_ring_.size())) {
+    waiting_for_ring_.clear();
+  }
 }
 
 void Drainer::EmitModules() {
@@ -112,35 +132,65 @@ void Drainer::EmitFunctions() {
   }
 }
 
-void Drainer::EmitThreads() {
-  pool_->ForEach([this](ThreadRecorders* thread) {
-    const bool retired =
-        thread->state.load(std::memory_order_acquire) == ThreadRecorders::State::kRetired;
-    // Again at its end, under its last name.
-    if (thread->announced_generation == thread->generation && !retired) return;
-    thread->announced_generation = thread->generation;
-    if (retired) retired_.push_back(thread);
-    const char* text = retired ? thread->final_name : thread->name;
-    const std::string_view name(text, strnlen(text, ThreadRecorders::kNameSize));
+void Drainer::Introduce(uint32_t thread_index, uint64_t tid, std::string_view name) {
+  introduced_.insert(thread_index);
+  std::string payload;
+  AppendStruct(&payload,
+               format::ThreadEntry{thread_index, static_cast<uint32_t>(name.size()), tid});
+  payload.append(name);
+  Emit(format::BlockKind::kThread, payload);
+}
+
+void Drainer::IntroduceOwnerOf(const Extent& extent) {
+  if (introduced_.count(extent.thread_index) > 0) return;
+  const ThreadRecorders* owner = nullptr;
+  pool_->ForEach([&](const ThreadRecorders* thread) {
     for (const Recorder& recorder : thread->levels) {
-      std::string payload;
-      AppendStruct(&payload, format::ThreadEntry{recorder.thread_index(),
-                                                 static_cast<uint32_t>(name.size()), thread->tid});
-      payload.append(name);
-      Emit(format::BlockKind::kThread, payload);
+      if (recorder.thread_index() == extent.thread_index) owner = thread;
     }
   });
+  // Without a background thread its recorder may be another one's by now.
+  Introduce(extent.thread_index, extent.chunk->header.tid,
+            owner != nullptr ? owner->name_now() : std::string_view());
+}
+
+// Threads that have ended by now have nothing more to say than what this pass will find.
+void Drainer::FindRetired() {
+  retired_.clear();
+  pool_->ForEach([this](ThreadRecorders* thread) {
+    if (thread->state.load(std::memory_order_acquire) == ThreadRecorders::State::kRetired) {
+      retired_.push_back(thread);
+    }
+  });
+}
+
+// After their last records: readers, and the next segments, can forget them.
+void Drainer::DismissRetired() {
+  std::string ended;
+  for (ThreadRecorders* thread : retired_) {
+    for (const Recorder& recorder : thread->levels) {
+      if (introduced_.erase(recorder.thread_index()) == 0) continue;
+      // Programs name their threads late.
+      if (thread->name_now() != thread->first_name()) {
+        Introduce(recorder.thread_index(), thread->tid, thread->name_now());
+        introduced_.erase(recorder.thread_index());
+      }
+      AppendStruct(&ended, recorder.thread_index());
+    }
+    pool_->Recycle(thread);
+  }
+  if (!ended.empty()) Emit(format::BlockKind::kThreadEnd, ended);
 }
 
 Drainer::PassResult Drainer::Pass() {
   PassResult result;
   Ring& ring = shared_->ring;
   extents_.clear();
-  retired_.clear();
-  // Threads that have ended by now have nothing more to say than what this pass finds.
-  EmitThreads();
+  FindRetired();
+  AddToRing({});
   const uint64_t scan_start = Now();
-  for (uint32_t i = 0; i < ring.chunk_count(); ++i) {
+  const uint32_t chunk_count = ring.chunk_count();
+  for (uint32_t i = 0; i < chunk_count; ++i) {
     Ring::Chunk* chunk = ring.chunk(i);
     if (chunk->header.state.load(std::memory_order_acquire) == format::ChunkState::kFree) continue;
     // One claimed during this scan waits for the next: the thread may have claimed and left others
@@ -148,14 +198,19 @@ Drainer::PassResult Drainer::Pass() {
     if (chunk->header.claim_ticks >= scan_start) continue;
     extents_.push_back({chunk->header.thread_index, chunk->header.chunk_sequence, chunk});
   }
-  result.ring_use = static_cast<double>(extents_.size()) / std::max(ring.chunk_count(), 1u);
+  result.ring_use = static_cast<double>(extents_.size()) / std::max(chunk_count, 1u);
   // In each thread's order. A chunk that a later one follows here was left before that one was
   // claimed, so walking now sees all of it.
   std::sort(extents_.begin(), extents_.end(), [](const Extent& a, const Extent& b) {
     return std::tie(a.thread_index, a.chunk_sequence) < std::tie(b.thread_index, b.chunk_sequence);
   });
-  for (const Extent& extent : extents_) DrainChunk(extent, &result);
-  for (ThreadRecorders* thread : retired_) pool_->Recycle(thread);
+  if (result.ring_use > kUseThatGrows) ring.Grow();
+  for (const Extent& extent : extents_) {
+    DrainChunk(extent, &result);
+    // A slow disk, or the first look at debug information, can hold this up for long.
+    if (!ring.HasFreeChunk()) ring.Grow();
+  }
+  DismissRetired();
   bytes_ += result.bytes;
   return result;
 }
@@ -166,14 +221,14 @@ void Drainer::DrainChunk(const Extent& extent, PassResult* result) {
   const bool full =
       chunk->header.state.load(std::memory_order_acquire) == format::ChunkState::kFull;
   const uint32_t offset = chunk->header.read_offset.load(std::memory_order_relaxed);
-  const Committed committed = WalkRecords(chunk, offset, shared_->ring.chunk_data_bytes());
+  const char* records = reinterpret_cast<const char*>(chunk->data) + offset;
+  const Committed committed = WalkRecords(records, shared_->ring.chunk_data_bytes() - offset);
   if (committed.bytes > 0) {
+    IntroduceOwnerOf(extent);
     // After the walk: the functions of these records were decided before they were written.
     EmitModules();
     EmitFunctions();
-    EmitRecords(extent, offset,
-                {reinterpret_cast<const char*>(chunk->data) + offset, committed.bytes},
-                committed.spans);
+    EmitRecords(extent, offset, {records, committed.bytes}, committed.spans);
     chunk->header.read_offset.store(offset + committed.bytes, std::memory_order_release);
     result->bytes += committed.bytes;
     recorded_spans_ += committed.spans;
@@ -186,18 +241,34 @@ void Drainer::EmitRecords(const Extent& extent, uint32_t offset, std::string_vie
                           uint64_t spans) {
   const format::RecordsHeader header = {extent.thread_index, extent.chunk_sequence, offset, 0,
                                         Now()};
+  for (BlockSink* sink : sinks_) EmitRecordsTo(sink, header, records, spans);
+}
+
+void Drainer::EmitRecordsTo(BlockSink* sink, format::RecordsHeader header, std::string_view records,
+                            uint64_t spans) {
   const std::string_view head(reinterpret_cast<const char*>(&header), sizeof(header));
-  for (BlockSink* sink : sinks_) {
-    if (!sink->Block(format::BlockKind::kRecords, head, records, spans)) {
+  while (!sink->Block(format::BlockKind::kRecords, head, records, spans)) {
+    // A disk that is nearly full, or a limit on the size of files, takes a part.
+    constexpr size_t kHeaders = sizeof(header) + sizeof(format::BlockHeader);
+    const uint64_t room = sink->Room();
+    const size_t most = std::min(records.size(), size_t{room > kHeaders ? room - kHeaders : 0});
+    const Committed part = WalkRecords(records.data(), most);
+    if (part.bytes == 0 || part.bytes == records.size() ||
+        !sink->Block(format::BlockKind::kRecords, head, records.substr(0, part.bytes),
+                     part.spans)) {
       shared_->ring.Count(format::Counter::kDroppedDisk, spans);
+      return;
     }
+    header.chunk_offset += part.bytes;
+    records.remove_prefix(part.bytes);
+    spans -= part.spans;
   }
 }
 
 std::string Drainer::OpenFrameBlocks(size_t limit_bytes) {
   std::string blocks;
   std::string frames;
-  const auto add = [&](uint32_t thread_index, auto copy) {
+  const auto add = [&](uint32_t thread_index, uint64_t tid, std::string_view name, auto copy) {
     frames.clear();
     format::OpenFramesHeader header = {};
     header.thread_index = thread_index;
@@ -208,13 +279,15 @@ std::string Drainer::OpenFrameBlocks(size_t limit_bytes) {
     AppendStruct(&payload, header);
     payload.append(frames);
     if (blocks.size() + payload.size() + sizeof(format::BlockHeader) > limit_bytes) return;
+    if (introduced_.count(thread_index) == 0) Introduce(thread_index, tid, name);
     AppendBlock(&blocks, format::BlockKind::kOpenFrames, payload);
   };
   pool_->ForEach([&](ThreadRecorders* thread) {
     for (const Recorder& recorder : thread->levels) {
-      add(recorder.thread_index(), [&](std::string* copied, uint64_t* trace_id) {
-        return recorder.CopyOpenFrames(copied, kMaxOpenFrames, trace_id);
-      });
+      add(recorder.thread_index(), thread->tid, thread->name_now(),
+          [&](std::string* copied, uint64_t* trace_id) {
+            return recorder.CopyOpenFrames(copied, kMaxOpenFrames, trace_id);
+          });
     }
   });
   if (limit_bytes != SIZE_MAX) return blocks;
@@ -222,12 +295,10 @@ std::string Drainer::OpenFrameBlocks(size_t limit_bytes) {
   // it cannot be told from here.
   shared_->stacks.ForEach([&](CallStack* stack) {
     if (stack->calls.first_segment == nullptr) return;
-    add(stack->index, [&](std::string* copied, uint64_t* trace_id) {
+    add(stack->index, stack->tid, {}, [&](std::string* copied, uint64_t* trace_id) {
       return autotrace::CopyOpenFrames(stack->calls, shared_->secret, copied, kMaxOpenFrames,
                                        trace_id);
     });
-    const format::ThreadEntry entry = {stack->index, 0, stack->tid};
-    Emit(format::BlockKind::kThread, {reinterpret_cast<const char*>(&entry), sizeof(entry)});
   });
   return blocks;
 }

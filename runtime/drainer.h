@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "runtime/block_sink.h"
@@ -58,10 +59,19 @@ class Drainer {
   void EmitState(const Module& module, bool in_ring);
   void EmitModule(const ModuleChange& change);
   void EmitFunctions();
-  void EmitThreads();
+  void AddToRing(std::string_view block);
+  // Threads are told about when there is something of theirs: most of a thread's recorders (those
+  // for hooks inside hooks) never record, and those that do are many in a program's life.
+  void Introduce(uint32_t thread_index, uint64_t tid, std::string_view name);
+  void IntroduceOwnerOf(const Extent& extent);
+  void FindRetired();
+  void DismissRetired();
   // Reads one chunk from where it was left, and frees it when its thread has left it.
   void DrainChunk(const Extent& extent, PassResult* result);
   void EmitRecords(const Extent& extent, uint32_t offset, std::string_view records, uint64_t spans);
+  // As much of it as one sink takes; counts the rest.
+  void EmitRecordsTo(BlockSink* sink, format::RecordsHeader header, std::string_view records,
+                     uint64_t spans);
   std::string OpenFrameBlocks(size_t limit_bytes);
 
   RecorderShared* shared_;
@@ -71,6 +81,8 @@ class Drainer {
   std::vector<BlockSink*> sinks_;
   std::vector<Extent> extents_;
   std::vector<ThreadRecorders*> retired_;
+  std::unordered_set<uint32_t> introduced_;  // indices of threads that have not ended
+  std::string waiting_for_ring_;             // metadata blocks that could not be added yet
   size_t functions_emitted_ = 0;
   uint64_t recorded_spans_ = 0;
   uint64_t bytes_ = 0;

@@ -42,20 +42,20 @@ std::atomic<void*> kept_stack{nullptr};
 
 }  // namespace
 
-void CallOnOwnStack(void (*function)(void* argument), void* argument) {
+bool CallOnOwnStack(void (*function)(void* argument), void* argument) {
 #if defined(__x86_64__)
   void* stack = kept_stack.exchange(nullptr, std::memory_order_acquire);
   if (stack == nullptr) stack = MapMemory(kStackBytes);
-  if (stack != nullptr) {
-    autotrace_call_on_stack(static_cast<char*>(stack) + kStackBytes, function, argument);
-    void* none = nullptr;
-    if (!kept_stack.compare_exchange_strong(none, stack, std::memory_order_release)) {
-      UnmapMemory(stack, kStackBytes);
-    }
-    return;
+  if (stack == nullptr) return false;
+  autotrace_call_on_stack(static_cast<char*>(stack) + kStackBytes, function, argument);
+  void* none = nullptr;
+  if (!kept_stack.compare_exchange_strong(none, stack, std::memory_order_release)) {
+    UnmapMemory(stack, kStackBytes);
   }
-#endif
+#else
   function(argument);
+#endif
+  return true;
 }
 
 }  // namespace autotrace

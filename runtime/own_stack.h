@@ -5,9 +5,10 @@
 
 namespace autotrace {
 
-// Calls function(argument) on a stack of 1 MiB; on the present one when there is no memory. Async-
-// signal-safe and lock-free: concurrent callers get stacks of their own.
-void CallOnOwnStack(void (*function)(void* argument), void* argument);
+// Calls function(argument) on a stack of 1 MiB. False, without a call, when there is no memory for
+// one: the present stack may be too small. Async-signal-safe and lock-free: concurrent callers get
+// stacks of their own.
+bool CallOnOwnStack(void (*function)(void* argument), void* argument);
 
 }  // namespace autotrace
 

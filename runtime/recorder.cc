@@ -37,7 +37,11 @@ void Recorder::Initialize(RecorderShared* shared, uint32_t thread_index, StackSe
 
 void Recorder::Enter(uint64_t function, uint64_t call_site, uint64_t frame_address) {
   uint64_t word = shared_->decisions.Lookup(function);
-  if (word == 0) word = FunctionWord(function, shared_->decide(function) | decision::kKnown);
+  if (word == 0) {
+    const uint16_t decided = shared_->decide(function);
+    if (decided == 0) return shared_->ring.Count(format::Counter::kDroppedNoMemory);
+    word = FunctionWord(function, decided | decision::kKnown);
+  }
   uint16_t bits = DecisionOf(word);
   if ((bits & (decision::kRecord | decision::kHideSubtree)) == 0) return;
   SwitchToStackOf(frame_address);
@@ -75,7 +79,9 @@ void Recorder::PushFrame(uint64_t word, uint64_t call_site, uint64_t frame_addre
       *top_ = {kNoFunction, 0, 0, 0, frame_address};
       Publish(top_ + 1);
     }
-    shared_->ring.Count(format::Counter::kDroppedNoMemory);
+    if (DecisionOf(word) & decision::kRecord) {
+      shared_->ring.Count(format::Counter::kDroppedNoMemory);
+    }
     return;
   }
   Frame* frame = top_;

@@ -1,9 +1,12 @@
 // The ring: a fixed set of chunks in tmpfs that traced threads fill and a reader empties.
 //
 // The file outlives a killed process, so recording, live export and crash recovery read the same
-// thing. It is reserved in full before use (a sparse mapping would kill the program by SIGBUS when
-// tmpfs is full) and made under a name that cannot be guessed. Where no file can be had the ring is
-// private memory, and a kill loses what was not yet drained. docs/trace-format.md has the protocol.
+// thing. It is made under a name that cannot be guessed and is as large as its tmpfs allows. Chunks
+// are given out only once they have memory: a page that tmpfs has no room for would kill the
+// program by SIGBUS, and a fresh one costs a traced thread a page fault. A ring starts with a few
+// chunks, because memory costs time at start and exit, and the reader adds more when they fill up.
+// Where no file can be had the ring is private memory, and a kill loses what was not yet drained.
+// docs/trace-format.md has the protocol.
 #ifndef AUTOTRACE_RUNTIME_RING_H_
 #define AUTOTRACE_RUNTIME_RING_H_
 
@@ -13,6 +16,7 @@
 #include <string>
 #include <string_view>
 
+#include "runtime/own_descriptor.h"
 #include "runtime/trace_format.h"
 
 namespace autotrace {
@@ -27,10 +31,14 @@ std::string RingNamePrefix(const std::string& process);
 class Ring {
  public:
   struct Options {
-    uint64_t size = uint64_t{32} << 20;  // bytes, all areas together; halved until it fits
+    uint64_t size = uint64_t{32} << 20;  // bytes, all areas together; less where there is less room
+    // Of these, for chunks that have memory from the start. The whole: nobody will call Grow.
+    uint64_t first_chunks = uint64_t{4} << 20;
     uint64_t process_key = 0;
     uint64_t kernel_start_time = 0;
     std::string folder = kRingFolder;
+    // The run's folder. Where it shares its filesystem with the ring, it gets most of the room.
+    std::string recorded_to;
   };
 
   // One chunk, header and data.
@@ -51,10 +59,21 @@ class Ring {
   }
   // Reader: puts a drained chunk back.
   void Free(Chunk* freed);
+  // Reader: gives memory to more chunks, as many bytes of them as have it already, while the tmpfs
+  // has room. Returns false when the ring is as large as it gets.
+  bool Grow();
+  bool HasFreeChunk() const {
+    return static_cast<uint32_t>(header_->free_list.load(std::memory_order_relaxed)) != 0;
+  }
 
   // Adds a whole block (header, payload, padding) to the metadata area. False when it is full or
   // another thread is adding right now; try again later. Lock-free, async-signal-safe.
   bool AppendMetadata(std::string_view block);
+
+  bool HasMetadataRoom(size_t bytes) const {
+    return header_->metadata_size.load(std::memory_order_relaxed) + bytes <=
+           header_->metadata_capacity;
+  }
 
   // Publishes a set of kOpenFrames blocks; cut blocks are never published: false when they do not
   // fit. One thread at a time.
@@ -65,10 +84,19 @@ class Ring {
     header_->counters[static_cast<int>(counter)].fetch_add(amount, std::memory_order_relaxed);
   }
 
-  // Wakes the reader when it sleeps long. A system call only then.
+  // A chunk was claimed: wakes the reader when it waits for this one. A system call only then.
+  // Lock-free, async-signal-safe.
   void WakeReader();
-  // Reader: sleeps until WakeReader or the time is over.
-  void WaitForWork(uint64_t nanos);
+  // Wakes the reader however it waits. To be called after what its `is_wanted` looks at was stored.
+  void WakeReaderNow();
+  // Reader: sleeps until so many more chunks were claimed, WakeReaderNow, or the time is over; not
+  // at all when `is_wanted` returns true, which is asked when a wake-up can no longer be missed.
+  template <typename Predicate>
+  void WaitForWork(uint64_t nanos, uint32_t claims, Predicate is_wanted) {
+    header_->reader_waiting.store(claims, std::memory_order_seq_cst);
+    if (!is_wanted()) SleepAsReader(nanos, claims);
+    header_->reader_waiting.store(0, std::memory_order_release);
+  }
 
   // Removes the file; the mapping stays, since threads may still write to it.
   void Unlink();
@@ -76,23 +104,42 @@ class Ring {
   void Abandon();
 
   format::RingHeader* header() { return header_; }
-  uint32_t chunk_count() const { return header_->chunk_count; }
+  // Chunks that have memory.
+  uint32_t chunk_count() const { return header_->chunk_count.load(std::memory_order_acquire); }
   size_t chunk_data_bytes() const { return header_->chunk_size - sizeof(format::ChunkHeader); }
   Chunk* chunk(uint32_t index) {
     return reinterpret_cast<Chunk*>(base_ + header_->chunks_offset +
                                     size_t{index} * header_->chunk_size);
   }
   const std::string& path() const { return path_; }  // empty: private memory
-  uint64_t size() const { return size_; }
+  uint64_t size() const { return size_; }            // with the chunks that have no memory yet
 
  private:
+  // Where the areas of a ring of this size lie.
+  struct Layout {
+    explicit Layout(uint64_t size);
+    uint32_t FirstChunks(const Options& options) const;
+    uint64_t metadata_capacity;
+    uint64_t open_frames_capacity;
+    uint64_t chunks_offset;
+    uint32_t chunk_size;
+    uint32_t chunk_count;
+  };
+
   bool MapFile(const Options& options, uint64_t size);
+  bool MapPrivate(const Options& options, uint64_t size);
+  bool ReserveBeginning(const Options& options, int file);
   void Format(const Options& options);
+  // Gives memory to these chunks and puts them on the free list. False without memory.
+  bool AddChunks(uint32_t count);
+  void SleepAsReader(uint64_t nanos, uint32_t claims);
 
   char* base_ = nullptr;
   format::RingHeader* header_ = nullptr;
   uint64_t size_ = 0;
+  uint32_t chunk_limit_ = 0;  // so many may have memory in the end
   std::string path_;
+  OwnDescriptor folder_;  // so that the file can be removed after chroot(2)
   std::atomic<bool> metadata_busy_{false};
 };
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -84,6 +85,20 @@ void RemoveRings(const std::string& process) {
   closedir(folder);
 }
 
+// Does the process that this file is of still write? Its pid tells, where it can be seen from here;
+// in another PID namespace, the lock that it holds on its latest segment.
+bool MayBeWritten(int folder, const std::string& name) {
+  if (kill(ProcessOf(name), 0) == 0 || errno == EPERM) return true;
+  if (!name.ends_with(".seg")) return false;
+  const int file = openat(folder, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (file < 0) return false;
+  const bool locked = flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  close(file);
+  return locked;
+}
+
+}  // namespace
+
 void RemoveRun(const std::string& path) {
   const int descriptor = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (descriptor < 0) return;
@@ -99,7 +114,7 @@ void RemoveRun(const std::string& path) {
     if (name == "." || name == "..") continue;
     const pid_t pid = ProcessOf(name);
     // Something foreign, or a process that may still write: the run stays.
-    if (pid <= 0 || kill(pid, 0) == 0) removable = false;
+    if (pid <= 0 || MayBeWritten(dirfd(folder), std::string(name))) removable = false;
     files.emplace_back(name);
   }
   if (removable) {
@@ -112,8 +127,6 @@ void RemoveRun(const std::string& path) {
   closedir(folder);
   if (removable) rmdir(path.c_str());
 }
-
-}  // namespace
 
 RunFolder OpenRunFolder(const std::string& dir) {
   RunFolder run;
@@ -138,21 +151,28 @@ RunFolder OpenRunFolder(const std::string& dir) {
   return run;
 }
 
-void PruneRuns(const std::string& dir, uint32_t keep, const std::string& current) {
-  DIR* folder = opendir(dir.c_str());
-  if (folder == nullptr) return;
+std::vector<std::string> RunsToPrune(const std::string& dir, uint32_t keep,
+                                     const std::string& current) {
   std::vector<std::string> runs;
+  DIR* folder = opendir(dir.c_str());
+  if (folder == nullptr) return runs;
   while (const dirent* entry = readdir(folder)) {
     if (IsRunName(entry->d_name)) runs.emplace_back(entry->d_name);
   }
   closedir(folder);
   std::sort(runs.begin(), runs.end());
-  if (runs.size() <= keep) return;
+  if (runs.size() <= keep) return {};
   runs.resize(runs.size() - std::max(keep, 1u));
+  std::vector<std::string> old;
   for (const std::string& run : runs) {
     const std::string path = dir + "/" + run;
-    if (path != current && IsOwnFolder(path)) RemoveRun(path);
+    if (path != current && IsOwnFolder(path)) old.push_back(path);
   }
+  return old;
+}
+
+void PruneRuns(const std::string& dir, uint32_t keep, const std::string& current) {
+  for (const std::string& run : RunsToPrune(dir, keep, current)) RemoveRun(run);
 }
 
 }  // namespace autotrace

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <string>
+#include <vector>
 
 namespace autotrace {
 
@@ -22,6 +23,10 @@ RunFolder OpenRunFolder(const std::string& dir);
 // Removes the oldest ended runs below `dir` so that `keep` remain. Only folders that are named like
 // runs and hold nothing but our files.
 void PruneRuns(const std::string& dir, uint32_t keep, const std::string& current);
+// Its two halves. Runs that may still be recorded to are left alone by the second.
+std::vector<std::string> RunsToPrune(const std::string& dir, uint32_t keep,
+                                     const std::string& current);
+void RemoveRun(const std::string& path);
 
 }  // namespace autotrace
 

@@ -6,7 +6,10 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -18,9 +21,19 @@
 namespace autotrace {
 namespace {
 
+// Kept back on the disk for the end of the recording, and how far ahead it is asked for.
+constexpr uint64_t kReserve = 16 << 10;
+constexpr uint64_t kReserveAhead = 128 << 10;
+
 bool BelongsInPreamble(format::BlockKind kind) {
   return kind == format::BlockKind::kProcess || kind == format::BlockKind::kModule ||
-         kind == format::BlockKind::kFunctions || kind == format::BlockKind::kThread;
+         kind == format::BlockKind::kFunctions;
+}
+
+// Blocks of the recording's end, for which room is kept back.
+bool MayUseReserve(format::BlockKind kind, size_t bytes) {
+  return kind == format::BlockKind::kCounters || kind == format::BlockKind::kEnd ||
+         (kind == format::BlockKind::kOpenFrames && bytes < kReserve / 2);
 }
 
 uint32_t CrcOf(std::string_view head, std::string_view body) {
@@ -55,28 +68,39 @@ SegmentWriter::SegmentWriter(const Options& options) : options_(options) {
   if (OpenNext()) WriteBeginning();
 }
 
-SegmentWriter::~SegmentWriter() {
-  if (file_ >= 0 && IsStillOurs()) close(file_);
+SegmentWriter::~SegmentWriter() = default;
+
+void SegmentWriter::CloseInChild() {
+  file_.Close();
+  folder_.Close();
 }
 
-std::string SegmentWriter::PathOf(uint32_t index) const {
+std::string SegmentWriter::NameOf(uint32_t index) const {
   char number[16];
   snprintf(number, sizeof(number), ".%06u.seg", index);
-  return stem_ + number;
+  return stem_.substr(options_.folder.size() + 1) + number;
+}
+
+int SegmentWriter::Folder() {
+  if (!folder_.IsOpen()) {
+    folder_.Adopt(open(options_.folder.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  }
+  return folder_.number();
 }
 
 bool SegmentWriter::OpenNext() {
   const uint32_t index = segments_.empty() ? 0 : segments_.back().index + 1;
-  if (file_ >= 0 && IsStillOurs()) close(file_);
-  file_ = open(PathOf(index).c_str(),
-               O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-  struct stat status;
-  if (file_ < 0 || fstat(file_, &status) != 0) {
+  constexpr int kFlags = O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC | O_NOFOLLOW;
+  const int folder = Folder();
+  CutOffAt(segments_.empty() ? 0 : segments_.back().bytes);
+  if (folder < 0 || !file_.Adopt(openat(folder, NameOf(index).c_str(), kFlags, 0600))) {
+    last_error_ = errno;
     if (error_ == 0) error_ = errno;
     return false;
   }
-  device_ = status.st_dev;
-  inode_ = status.st_ino;
+  // Refused by some network filesystems; then there are other signs of life.
+  [[maybe_unused]] const int ignored = flock(file_.number(), LOCK_SH | LOCK_NB);
+  reserved_to_ = 0;
   segments_.push_back({index, 0, 0});
   return true;
 }
@@ -84,10 +108,7 @@ bool SegmentWriter::OpenNext() {
 bool SegmentWriter::WriteBeginning() {
   const format::SegmentHeader header =
       MakeSegmentHeader(options_.process_key, segments_.back().index);
-  std::string beginning(reinterpret_cast<const char*>(&header), sizeof(header));
-  beginning += preamble_;
-  for (const auto& [id, blocks] : modules_) beginning += blocks.loaded + blocks.unloaded;
-  return Write(beginning, {}, clock_);
+  return Write({reinterpret_cast<const char*>(&header), sizeof(header)}, Preamble(), clock_);
 }
 
 void SegmentWriter::AddToBeginning(format::BlockKind kind, std::string_view payload) {
@@ -104,25 +125,99 @@ void SegmentWriter::AddToBeginning(format::BlockKind kind, std::string_view payl
   AppendBlock(&last, kind, payload);
 }
 
-bool SegmentWriter::IsStillOurs() const {
-  struct stat status;
-  return fstat(file_, &status) == 0 && status.st_dev == device_ && status.st_ino == inode_;
+std::string SegmentWriter::Preamble() const {
+  std::string blocks = preamble_;
+  for (const auto& [id, module] : modules_) blocks += module.loaded + module.unloaded;
+  for (const auto& [index, block] : threads_) blocks += block;
+  return blocks;
 }
 
-// The program closed our descriptor, and may have opened something else under its number.
-bool SegmentWriter::Reopen() {
-  if (segments_.empty()) return OpenNext();
-  file_ =
-      open(PathOf(segments_.back().index).c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
-  if (file_ < 0) {
-    if (error_ == 0) error_ = errno;
-    return false;
+// Is this block part of what a new segment begins with?
+bool SegmentWriter::RememberForPreamble(format::BlockKind kind, std::string_view head,
+                                        std::string_view body) {
+  std::string payload(head);
+  payload.append(body);
+  if (BelongsInPreamble(kind)) {
+    AddToBeginning(kind, payload);
+    return true;
   }
-  if (IsStillOurs()) return true;
-  close(file_);
-  file_ = -1;
-  if (error_ == 0) error_ = ESTALE;
+  uint32_t thread = 0;
+  if (kind == format::BlockKind::kThread && payload.size() >= sizeof(thread)) {
+    memcpy(&thread, payload.data(), sizeof(thread));
+    std::string& block = threads_[thread];
+    block.clear();
+    AppendBlock(&block, kind, payload);
+    return true;
+  }
+  if (kind == format::BlockKind::kThreadEnd) {
+    for (size_t at = 0; at + sizeof(thread) <= payload.size(); at += sizeof(thread)) {
+      memcpy(&thread, payload.data() + at, sizeof(thread));
+      threads_.erase(thread);
+    }
+  }
   return false;
+}
+
+// The program may have closed our descriptor, and somebody may have removed the file.
+bool SegmentWriter::EnsureOpen() {
+  if (segments_.empty()) return OpenNext();
+  if (!file_.IsOpen()) {
+    const int folder = Folder();
+    const std::string name = NameOf(segments_.back().index);
+    if (folder >= 0 &&
+        file_.Readopt(openat(folder, name.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW))) {
+      flock(file_.number(), LOCK_SH | LOCK_NB);
+      return true;
+    }
+    last_error_ = folder >= 0 && faccessat(folder, name.c_str(), F_OK, 0) == 0 ? ESTALE : errno;
+    if (last_error_ != ENOENT) {
+      if (error_ == 0) error_ = last_error_;
+      return false;
+    }
+  } else if (!file_.IsDeleted()) {
+    return true;
+  }
+  deleted_spans_ += segments_.back().spans;
+  own_bytes_ -= segments_.back().bytes;
+  segments_.back().spans = 0;
+  segments_.back().bytes = 0;
+  return OpenNext();
+}
+
+void SegmentWriter::CutOffAt(uint64_t bytes) {
+  if (!file_.IsOpen()) return;
+  [[maybe_unused]] const int ignored = ftruncate(file_.number(), static_cast<off_t>(bytes));
+  reserved_to_ = 0;
+}
+
+bool SegmentWriter::Reserve() {
+  const uint64_t end = segments_.back().bytes;
+  if (end + kReserve <= reserved_to_) return true;
+  for (const uint64_t size : {kReserve + kReserveAhead, kReserve}) {
+    if (fallocate(file_.number(), FALLOC_FL_KEEP_SIZE, static_cast<off_t>(end),
+                  static_cast<off_t>(size)) == 0) {
+      reserved_to_ = end + size;
+      return true;
+    }
+    if (errno != ENOSPC && errno != EDQUOT) return true;  // not every filesystem can do this
+  }
+  return false;
+}
+
+uint64_t SegmentWriter::Room() const {
+  if (segments_.empty() || !file_.IsOpen()) return 0;
+  if (last_error_ == EFBIG) {
+    rlimit limit;
+    if (getrlimit(RLIMIT_FSIZE, &limit) != 0) return 0;
+    return limit.rlim_cur - std::min<uint64_t>(limit.rlim_cur, segments_.back().bytes);
+  }
+  struct statvfs disk;
+  if (last_error_ != ENOSPC || fstatvfs(file_.number(), &disk) != 0) return 0;
+  const uint64_t available = disk.f_bavail * disk.f_frsize;
+  // What is set aside counts as used, and is ours.
+  const uint64_t ours = reserved_to_ - std::min(reserved_to_, segments_.back().bytes);
+  const uint64_t needed = kReserve + disk.f_frsize;
+  return available + ours > needed ? available + ours - needed : 0;
 }
 
 bool SegmentWriter::Write(std::string_view head, std::string_view body, std::string_view tail) {
@@ -137,14 +232,17 @@ bool SegmentWriter::Write(std::string_view head, std::string_view body, std::str
       ++piece;
       continue;
     }
-    const ssize_t written = WriteWithoutSignal(file_, piece, static_cast<int>(end - piece));
+    const ssize_t written =
+        WriteWithoutSignal(file_.number(), piece, static_cast<int>(end - piece));
     if (written < 0) {
       if (errno == EINTR) continue;
+      last_error_ = errno;
       if (error_ == 0) error_ = errno;
       // Half a block would hide the next ones from readers. Failing here only costs them a search.
       own_bytes_ -= segments_.back().bytes - whole_bytes;
       segments_.back().bytes = whole_bytes;
-      [[maybe_unused]] const int ignored = ftruncate(file_, static_cast<off_t>(whole_bytes));
+      CutOffAt(whole_bytes);
+      Reserve();
       return false;
     }
     segments_.back().bytes += static_cast<uint64_t>(written);
@@ -168,35 +266,43 @@ bool SegmentWriter::WriteBlock(format::BlockKind kind, std::string_view head,
   std::string start(reinterpret_cast<const char*>(&header), sizeof(header));
   start.append(head);
   static constexpr char kZeros[8] = {};
-  return Write(start, body, {kZeros, PadTo8(size) - size});
+  const uint64_t before = segments_.back().bytes;
+  if (!Write(start, body, {kZeros, PadTo8(size) - size})) return false;
+  if (MayUseReserve(kind, size) || Reserve()) return true;
+  last_error_ = ENOSPC;
+  if (error_ == 0) error_ = ENOSPC;
+  own_bytes_ -= segments_.back().bytes - before;
+  segments_.back().bytes = before;
+  CutOffAt(before);
+  Reserve();
+  return false;
 }
 
 bool SegmentWriter::Block(format::BlockKind kind, std::string_view head, std::string_view body,
                           uint64_t spans) {
-  const bool in_preamble = BelongsInPreamble(kind);
-  if (in_preamble) {
-    std::string payload(head);
-    payload.append(body);
-    AddToBeginning(kind, payload);
-  }
+  const bool in_preamble = RememberForPreamble(kind, head, body);
   if (kind == format::BlockKind::kClock) {
     clock_.clear();
     AppendBlock(&clock_, kind, head);
   }
-  const bool is_open = file_ >= 0 && IsStillOurs();
-  if (!is_open && !Reopen()) return false;
+  if (!EnsureOpen()) return false;
   if (segments_.back().bytes >= options_.segment_bytes) {
     if (!OpenNext()) return false;
     KeepToLimit();
   }
-  // Also one whose beginning found no room at the time.
-  if (segments_.back().bytes == 0) {
-    if (!WriteBeginning()) return false;
-    if (in_preamble) return true;
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    // Also one whose beginning found no room at the time.
+    const bool is_new = segments_.back().bytes == 0;
+    if (is_new && !WriteBeginning()) return false;
+    if ((is_new && in_preamble) || WriteBlock(kind, head, body)) {
+      segments_.back().spans += spans;
+      return true;
+    }
+    // RLIMIT_FSIZE holds for a file, so the next one has room.
+    if (last_error_ != EFBIG || is_new || !OpenNext()) return false;
+    KeepToLimit();
   }
-  if (!WriteBlock(kind, head, body)) return false;
-  segments_.back().spans += spans;
-  return true;
+  return false;
 }
 
 void SegmentWriter::KeepToLimit() {
@@ -205,16 +311,18 @@ void SegmentWriter::KeepToLimit() {
   while (segments_.size() > 1 &&
          others + own_bytes_ + options_.segment_bytes > options_.max_run_bytes) {
     const Segment& oldest = segments_.front();
-    if (unlink(PathOf(oldest.index).c_str()) != 0 && errno != ENOENT) return;
-    removed_spans_ += oldest.spans;
+    const int failed = unlinkat(Folder(), NameOf(oldest.index).c_str(), 0);
+    if (failed != 0 && errno != ENOENT) return;
+    (failed == 0 ? removed_spans_ : deleted_spans_) += oldest.spans;
     own_bytes_ -= oldest.bytes;
     segments_.pop_front();
   }
 }
 
-uint64_t SegmentWriter::OtherProcessesBytes() const {
+uint64_t SegmentWriter::OtherProcessesBytes() {
   uint64_t bytes = 0;
-  DIR* folder = opendir(options_.folder.c_str());
+  const int opened = openat(Folder(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  DIR* folder = opened >= 0 ? fdopendir(opened) : nullptr;
   if (folder == nullptr) return 0;
   const std::string own = stem_.substr(stem_.rfind('/') + 1);
   while (const dirent* entry = readdir(folder)) {
@@ -231,9 +339,30 @@ uint64_t SegmentWriter::OtherProcessesBytes() const {
 
 bool SegmentWriter::Flush(uint64_t) { return ok(); }
 
+uint64_t SegmentWriter::FindDeletedSpans() {
+  const int folder = Folder();
+  for (Segment& segment : segments_) {
+    if (folder >= 0 && faccessat(folder, NameOf(segment.index).c_str(), F_OK, 0) == 0) continue;
+    if (folder >= 0 && errno != ENOENT) continue;
+    deleted_spans_ += segment.spans;
+    segment.spans = 0;
+  }
+  return deleted_spans_;
+}
+
 void SegmentWriter::Close(uint64_t) {
-  if (file_ >= 0 && IsStillOurs()) close(file_);
-  file_ = -1;
+  if (!segments_.empty()) CutOffAt(segments_.back().bytes);
+  file_.Close();
+}
+
+void SegmentWriter::WriteBeside(const std::string& suffix, std::string_view text) {
+  const std::string name = stem_.substr(options_.folder.size() + 1) + suffix;
+  const int file =
+      openat(Folder(), name.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (file < 0) return;
+  iovec whole = {const_cast<char*>(text.data()), text.size()};
+  [[maybe_unused]] const ssize_t written = WriteWithoutSignal(file, &whole, 1);
+  close(file);
 }
 
 }  // namespace autotrace

@@ -1,15 +1,20 @@
 // Writes blocks to a run's folder: one process's segment files, each readable alone.
 //
-// A segment starts with the process, module and function blocks known so far. When the run is
-// larger than its limit, this process's oldest segments go and their spans are counted. Writes are
-// write(2), never a mapping, so a full disk is an error code and not a signal, on any thread. The
-// descriptor is checked before use: programs close descriptors that they do not know (closefrom).
+// A segment starts with the process, module and function blocks known so far, and the threads that
+// live. When the run is larger than its limit, this process's oldest segments go and their spans
+// are counted. Writes are write(2), never a mapping, so a full disk is an error code and not a
+// signal, on any thread. Some room is kept back on the disk, so that the end of a recording that
+// filled it, with the count of what is missing, can still be written. Descriptors are checked
+// before use (see own_descriptor.h); the folder is held open, so that chroot(2) and chdir(2) change
+// nothing.
+//
+// A process holds a shared flock(2) on its latest segment: other processes see that it lives, also
+// from other PID namespaces.
 // Background thread only, after the constructor.
 #ifndef AUTOTRACE_RUNTIME_SEGMENT_WRITER_H_
 #define AUTOTRACE_RUNTIME_SEGMENT_WRITER_H_
 
 #include <stdint.h>
-#include <sys/types.h>
 
 #include <deque>
 #include <map>
@@ -17,6 +22,7 @@
 #include <string_view>
 
 #include "runtime/block_sink.h"
+#include "runtime/own_descriptor.h"
 
 namespace autotrace {
 
@@ -35,6 +41,7 @@ class SegmentWriter final : public BlockSink {
 
   bool Block(format::BlockKind kind, std::string_view head, std::string_view body,
              uint64_t spans) override;
+  uint64_t Room() const override;
   bool Flush(uint64_t timeout_nanos) override;
   void Close(uint64_t timeout_nanos) override;
 
@@ -42,6 +49,12 @@ class SegmentWriter final : public BlockSink {
   int error() const { return error_; }  // errno of the first failure
   // Spans in segments that were removed to keep to the limit.
   uint64_t removed_spans() const { return removed_spans_; }
+  // Looks for segments that somebody else removed; how many spans were in those so far.
+  uint64_t FindDeletedSpans();
+  // Makes "<stem><suffix>" anew, private to the user; silently left out where it cannot be written.
+  void WriteBeside(const std::string& suffix, std::string_view text);
+  // In a forked child: gives back the descriptors, which are the parent's.
+  void CloseInChild();
   // "<folder>/<pid>-<key>", to which suffixes are added.
   const std::string& stem() const { return stem_; }
 
@@ -52,17 +65,23 @@ class SegmentWriter final : public BlockSink {
     uint64_t spans;
   };
 
-  std::string PathOf(uint32_t index) const;
+  std::string NameOf(uint32_t index) const;
+  // For openat(2): the folder's descriptor, opened again when the program closed it.
+  int Folder();
   bool OpenNext();
   // The header and what every segment repeats.
   bool WriteBeginning();
+  std::string Preamble() const;
+  bool RememberForPreamble(format::BlockKind kind, std::string_view head, std::string_view body);
   void AddToBeginning(format::BlockKind kind, std::string_view payload);
-  bool Reopen();
-  bool IsStillOurs() const;
+  bool EnsureOpen();
   bool Write(std::string_view head, std::string_view body, std::string_view tail);
   bool WriteBlock(format::BlockKind kind, std::string_view head, std::string_view body);
+  // Sets room aside behind the segment's end. False when the disk has none.
+  bool Reserve();
+  void CutOffAt(uint64_t bytes);
   void KeepToLimit();
-  uint64_t OtherProcessesBytes() const;
+  uint64_t OtherProcessesBytes();
 
   Options options_;
   std::string stem_;
@@ -74,14 +93,17 @@ class SegmentWriter final : public BlockSink {
     std::string unloaded;
   };
   std::map<uint32_t, ModuleBlocks> modules_;  // by id
+  std::map<uint32_t, std::string> threads_;   // kThread blocks of those that live, by index
   std::string clock_;                         // the latest kClock block, with which it ends
   std::deque<Segment> segments_;
   uint64_t own_bytes_ = 0;
   uint64_t removed_spans_ = 0;
-  int file_ = -1;
-  dev_t device_ = 0;
-  ino_t inode_ = 0;
+  uint64_t deleted_spans_ = 0;
+  uint64_t reserved_to_ = 0;  // of the current segment
+  OwnDescriptor folder_;
+  OwnDescriptor file_;
   int error_ = 0;
+  int last_error_ = 0;  // of the latest attempt
 };
 
 }  // namespace autotrace

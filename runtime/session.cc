@@ -1,6 +1,7 @@
 #include "runtime/session.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -15,6 +16,7 @@
 #include "runtime/exception_text.h"
 #include "runtime/futex.h"
 #include "runtime/log.h"
+#include "runtime/orphaned_rings.h"
 #include "runtime/process_facts.h"
 #include "runtime/stack_capture.h"
 #include "runtime/thread_slot.h"
@@ -87,6 +89,7 @@ Session::Session(const filters::Config& config)
 bool Session::Begin() {
   InitializeClock();
   pid_ = getpid();
+  fork_mark_.Set();
   executable_ = ExecutablePath();
   kernel_start_time_ = KernelStartTime();
   if (config_.recorded()) {
@@ -134,7 +137,6 @@ bool Session::Begin() {
   at_quick_exit([] {
     if (current_ != nullptr) current_->Stop();
   });
-  pool_.set_recycle_at_once(!config_.thread);
   if (const char* parent = getenv("TRACEPARENT")) {
     OuterParent outside;
     if (ParseTraceParent(parent, &outside)) {
@@ -147,10 +149,43 @@ bool Session::Begin() {
   }
   shared_.ring.Count(format::Counter::kDroppedBeforeStart,
                      g_calls_before_start.load(std::memory_order_relaxed));
-  if (config_.thread) {
-    thread_.Start([](void* session) { static_cast<Session*>(session)->RunInBackground(); }, this);
-  }
+  StartThread();
+  if (run_.first) RemoveOldRuns();
   return true;
+}
+
+// On a thread of its own with a descriptor table of its own: the program opens files at the same
+// time, and the numbers it gets are not to depend on ours.
+void Session::RemoveOldRuns() {
+  old_runs_ = RunsToPrune(config_.dir, config_.keep_runs, run_.path);
+  if (config_.keep_runs == 0 || !config_.thread) return;
+  if (old_runs_.empty() && !MayHaveOrphanedRings(shared_.ring.path())) return;
+  cleaner_.Start(
+      [](void* argument) {
+        const InternalThreadScope internal;
+        auto* session = static_cast<Session*>(argument);
+        if (unshare(CLONE_FILES) != 0) return;
+        try {
+          for (const std::string& run : session->old_runs_) RemoveRun(run);
+          RemoveOrphanedRings(session->shared_.ring.path());
+        } catch (const std::exception&) {
+          // Without memory the old runs stay a little longer.
+        }
+      },
+      this);
+}
+
+void Session::StartThread() {
+  const auto run = [](void* session) { static_cast<Session*>(session)->RunInBackground(); };
+  started_ = MonotonicNanos();
+  if (config_.thread && thread_.Start(run, this)) return;
+  if (config_.thread) {
+    Log("cannot start a thread: what is recorded stays in the ring until the program ends");
+  }
+  // Nobody else will do what that thread does while the program runs.
+  pool_.set_recycle_at_once(true);
+  while (shared_.ring.Grow()) {
+  }
 }
 
 bool Session::CreateRing() {
@@ -160,6 +195,7 @@ bool Session::CreateRing() {
   options.size = config_.ring_size;
   options.process_key = process_key_;
   options.kernel_start_time = kernel_start_time_;
+  options.recorded_to = run_.path;
   if (!shared_.ring.Create(options)) return false;
   if (shared_.ring.path().empty()) {
     Log("no room in /dev/shm for the ring: it is in private memory, and what is not yet written "
@@ -214,6 +250,7 @@ std::string Session::ProcessPayload() const {
   AppendProcessNumber(&payload, ProcessKey::kClockKind, g_clock.use_tsc ? 1 : 0);
   AppendProcessNumber(&payload, ProcessKey::kTicksPerSecond, g_clock.ticks_per_second);
   AppendProcessText(&payload, ProcessKey::kRingPath, shared_.ring.path());
+  AppendProcessText(&payload, ProcessKey::kRunPath, run_.path);
   AppendProcessNumber(&payload, ProcessKey::kKernelStartTime, kernel_start_time_);
   if (config_.process_args) {
     AppendProcessText(&payload, ProcessKey::kExecutableArgs, CommandLine());
@@ -230,17 +267,19 @@ std::string Session::ProcessPayload() const {
 void Session::Stop() {
   if (stopped_.exchange(true, std::memory_order_acq_rel)) return;
   // A child made by clone(2) alone shares nothing that could be stopped here.
-  if (raw::Syscall(SYS_getpid) != pid_) return;
+  if (!fork_mark_.IsSameProcess()) return;
   const InternalThreadScope internal;
   g_state.store(SessionState::kOff, std::memory_order_release);
   CloseThread(format::kSpanUnfinished);
-  stop_.store(1, std::memory_order_release);
-  shared_.ring.WakeReader();
+  stop_.store(1, std::memory_order_seq_cst);
+  shared_.ring.WakeReaderNow();
   try {
     if (!thread_.started()) {
       Finish();
     } else if (!thread_.Join(kDiskTimeout + config_.otlp_timeout)) {
       Log("gave up waiting for the recording to be written; `autotracer recover` reads the rest");
+    } else if (!finished_) {
+      Finish();  // that thread had no memory to go on with
     }
   } catch (const std::exception& error) {
     Log(std::string("the recording is incomplete: ") + error.what());
@@ -251,8 +290,8 @@ bool Session::Flush(uint64_t timeout_nanos) {
   if (!thread_.started()) return false;
   const uint64_t deadline = MonotonicNanos() + timeout_nanos;
   flush_timeout_.store(timeout_nanos, std::memory_order_relaxed);
-  const uint32_t wanted = flush_requested_.fetch_add(1, std::memory_order_acq_rel) + 1;
-  shared_.ring.WakeReader();
+  const uint32_t wanted = flush_requested_.fetch_add(1, std::memory_order_seq_cst) + 1;
+  shared_.ring.WakeReaderNow();
   for (;;) {
     const uint32_t done = flush_done_.load(std::memory_order_acquire);
     if (static_cast<int32_t>(done - wanted) >= 0) {
@@ -289,6 +328,7 @@ void Session::AfterForkInChild() {
   const IdSecret old_secret = shared_.secret;
   parent_process_key_ = process_key_;
   pid_ = getpid();
+  fork_mark_.Set();
   kernel_start_time_ = KernelStartTime();
   // First: nothing may refer to the parent's ring once it is gone.
   pool_.AfterFork(OwnRecorders(), old_secret);
@@ -297,7 +337,7 @@ void Session::AfterForkInChild() {
   stop_.store(0, std::memory_order_relaxed);
   // The parent's background thread may have been in the middle of anything.
   static_cast<void>(drainer_.release());
-  static_cast<void>(segments_.release());
+  if (SegmentWriter* parents = segments_.release()) parents->CloseInChild();
   static_cast<void>(live_.release());
   try {
     modules_.AfterFork();
@@ -312,9 +352,7 @@ void Session::AfterForkInChild() {
       AbandonThread();
       return;
     }
-    if (config_.thread) {
-      thread_.Start([](void* session) { static_cast<Session*>(session)->RunInBackground(); }, this);
-    }
+    StartThread();
   } catch (const std::exception& error) {
     g_state.store(SessionState::kOff, std::memory_order_release);
     AbandonThread();

@@ -11,12 +11,14 @@
 #include <atomic>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "filters/config.h"
 #include "filters/function_filter.h"
 #include "runtime/background_thread.h"
 #include "runtime/decider.h"
 #include "runtime/drainer.h"
+#include "runtime/fork_mark.h"
 #include "runtime/live_exporter.h"
 #include "runtime/module_table.h"
 #include "runtime/recorder.h"
@@ -73,8 +75,13 @@ class Session {
   void OpenSinks();
   void AnnounceProcess();
   std::string ProcessPayload() const;
+  void StartThread();
+  void RemoveOldRuns();
   // In session_background.cc. Finish also at the end of a session that has no thread of its own.
   void RunInBackground();
+  bool IsAskedToStop() const { return stop_.load(std::memory_order_seq_cst) != 0; }
+  bool IsAskedToFlush() const;
+  void WaitForWork(const Drainer::PassResult& pass);
   void Housekeeping(uint64_t now);
   void Finish();
   void WriteSummary();
@@ -97,7 +104,12 @@ class Session {
   uint64_t parent_process_key_ = 0;
   uint64_t kernel_start_time_ = 0;
   pid_t pid_ = 0;
+  ForkMark fork_mark_;
+  std::vector<std::string> old_runs_;
+  BackgroundThread cleaner_;
   std::string executable_;
+  int idle_passes_ = 0;
+  uint64_t started_ = 0;
   uint64_t last_housekeeping_ = 0;
   uint64_t last_clock_ = 0;
   std::atomic<uint32_t> stop_{0};
@@ -107,6 +119,7 @@ class Session {
   std::atomic<bool> flush_complete_{true};
   std::atomic<bool> copy_open_frames_{false};
   std::atomic<bool> stopped_{false};
+  bool finished_ = false;  // all of Finish was done
 };
 
 }  // namespace autotrace

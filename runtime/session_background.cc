@@ -1,7 +1,5 @@
 // What a session's background thread does: drains the ring into the sinks until the session stops,
 // then finishes the recording.
-#include <time.h>
-
 #include <algorithm>
 #include <exception>
 
@@ -17,20 +15,17 @@ namespace autotrace {
 namespace {
 
 constexpr uint64_t kMillisecond = 1'000'000;
-// The reader looks this often while the program records, and this often while it does not; the ring
-// holds several times what a thread can record in the shorter one, and a claimed chunk ends the
-// longer one.
+// The reader looks this often while the program records, and this often while it does not; a
+// claimed chunk ends the longer one, and a share of all chunks the shorter one.
 constexpr uint64_t kBusySleep = 2 * kMillisecond;
 constexpr uint64_t kIdleSleep = 100 * kMillisecond;
 constexpr int kPassesUntilIdle = 50;
+constexpr uint32_t kShareThatWakes = 8;
+// Open spans are copied this often. A young program is looked at more often, so that a kill early
+// in its life costs little.
 constexpr uint64_t kHousekeepingInterval = 100 * kMillisecond;
+constexpr uint64_t kFirstHousekeepingInterval = kMillisecond;
 constexpr uint64_t kClockInterval = 1000 * kMillisecond;
-
-void Sleep(uint64_t nanos) {
-  const timespec time = {static_cast<time_t>(nanos / 1'000'000'000u),
-                         static_cast<long>(nanos % 1'000'000'000u)};
-  nanosleep(&time, nullptr);
-}
 
 }  // namespace
 
@@ -38,6 +33,10 @@ void Session::RunInBackground() {
   const InternalThreadScope internal;
   try {
     if (config_.live_export()) {
+      // Loading it, and its first look at debug information, take longer than the ring's beginning
+      // lasts.
+      while (shared_.ring.Grow()) {
+      }
       live_ = std::make_unique<LiveExporter>(filters::ToYaml(config_, true));
       if (live_->ok()) {
         drainer_->AddSink(live_.get());
@@ -45,9 +44,8 @@ void Session::RunInBackground() {
         drainer_->EmitAllModules();
       }
     }
-    if (run_.first) PruneRuns(config_.dir, config_.keep_runs, run_.path);
-    int idle_passes = 0;
-    while (stop_.load(std::memory_order_acquire) == 0) {
+    idle_passes_ = 0;
+    while (!IsAskedToStop()) {
       const uint32_t flush = flush_requested_.load(std::memory_order_acquire);
       const Drainer::PassResult pass = drainer_->Pass();
       Housekeeping(MonotonicNanos());
@@ -61,13 +59,7 @@ void Session::RunInBackground() {
         FutexWake(&flush_done_);
         continue;
       }
-      idle_passes = pass.bytes == 0 ? idle_passes + 1 : 0;
-      if (pass.ring_use > 0.25) continue;
-      if (idle_passes < kPassesUntilIdle) {
-        Sleep(kBusySleep);
-      } else {
-        shared_.ring.WaitForWork(kIdleSleep);
-      }
+      WaitForWork(pass);
     }
     Finish();
   } catch (const std::exception& error) {
@@ -75,8 +67,24 @@ void Session::RunInBackground() {
   }
 }
 
+bool Session::IsAskedToFlush() const {
+  return flush_requested_.load(std::memory_order_seq_cst) !=
+         flush_done_.load(std::memory_order_relaxed);
+}
+
+void Session::WaitForWork(const Drainer::PassResult& pass) {
+  idle_passes_ = pass.bytes == 0 ? idle_passes_ + 1 : 0;
+  if (pass.ring_use > 0.25) return;
+  const bool idle = idle_passes_ >= kPassesUntilIdle;
+  shared_.ring.WaitForWork(idle ? kIdleSleep : kBusySleep,
+                           idle ? 1 : std::max(shared_.ring.chunk_count() / kShareThatWakes, 1u),
+                           [this] { return IsAskedToStop() || IsAskedToFlush(); });
+}
+
 void Session::Housekeeping(uint64_t now) {
-  if (now - last_housekeeping_ < kHousekeepingInterval &&
+  const uint64_t interval =
+      std::clamp((now - started_) / 8, kFirstHousekeepingInterval, kHousekeepingInterval);
+  if (now - last_housekeeping_ < interval &&
       !copy_open_frames_.exchange(false, std::memory_order_acq_rel)) {
     return;
   }
@@ -99,6 +107,7 @@ void Session::Finish() {
   if (segments_ != nullptr) {
     counters[static_cast<int>(format::Counter::kDroppedDiskCap)].store(segments_->removed_spans(),
                                                                        std::memory_order_relaxed);
+    shared_.ring.Count(format::Counter::kDroppedDisk, segments_->FindDeletedSpans());
   }
   if (live_ != nullptr && live_->ok()) {
     // Before the counters are written, since it adds to them.
@@ -113,6 +122,7 @@ void Session::Finish() {
   shared_.ring.header()->finished.store(1, std::memory_order_release);
   shared_.ring.Unlink();
   WriteSummary();
+  finished_ = true;
 }
 
 void Session::WriteSummary() {
@@ -122,11 +132,15 @@ void Session::WriteSummary() {
   for (int i = 0; i < static_cast<int>(format::Counter::kCount); ++i) {
     facts.counters[i] = shared_.ring.header()->counters[i].load(std::memory_order_relaxed);
   }
+  if (segments_ != nullptr) {
+    facts.spans -= std::min(facts.spans, facts.counters[int(format::Counter::kDroppedDisk)] +
+                                             facts.counters[int(format::Counter::kDroppedDiskCap)]);
+  }
   facts.run_path = segments_ != nullptr ? run_.path : "";
   facts.endpoint = live_ != nullptr ? config_.otlp_endpoint : "";
   facts.unmatched_patterns = filter_.UnmatchedPatterns();
   const std::string text = SummaryText(facts);
-  if (segments_ != nullptr) WriteSummaryFile(segments_->stem() + ".summary", text);
+  if (segments_ != nullptr) segments_->WriteBeside(".summary", text + "\n");
   for (const std::string& pattern : facts.unmatched_patterns) {
     Log("no function that ran matches " + pattern + "; `autotracer functions " + executable_ +
         "` lists what there is");

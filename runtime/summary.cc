@@ -1,8 +1,5 @@
 #include "runtime/summary.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 namespace autotrace {
 namespace {
 
@@ -14,8 +11,8 @@ constexpr Cause kCauses[] = {
     {format::Counter::kDroppedRingFull, "the ring was full: raise ring_size or narrow modules"},
     {format::Counter::kDroppedInHook, "called inside a hook's own work"},
     {format::Counter::kDroppedBeforeStart, "called before the runtime was started"},
-    {format::Counter::kDroppedNoMemory, "no memory for a thread's recorder"},
-    {format::Counter::kDroppedDisk, "could not be written to disk"},
+    {format::Counter::kDroppedNoMemory, "no memory for a thread's open calls"},
+    {format::Counter::kDroppedDisk, "could not be written to disk, or were removed from it"},
     {format::Counter::kDroppedDiskCap, "removed to keep to max_disk"},
     {format::Counter::kDroppedExport, "not taken by the endpoint"},
 };
@@ -32,20 +29,17 @@ std::string SummaryText(const SummaryFacts& facts) {
     const uint64_t count = facts.counters[static_cast<int>(cause.counter)];
     if (count > 0) text += "\n  " + std::to_string(count) + " " + cause.description;
   }
+  const uint64_t details = facts.counters[static_cast<int>(format::Counter::kLostDetails)];
+  if (details > 0) {
+    text += "\nmissing " + std::to_string(details) +
+            " names or attributes of spans: the ring was full: raise ring_size";
+  }
   if (!facts.endpoint.empty()) text += "\nsent to " + facts.endpoint;
   if (!facts.run_path.empty()) {
     text +=
         "\nrecorded in " + facts.run_path + "\nlook at it with: autotracer tree " + facts.run_path;
   }
   return text;
-}
-
-void WriteSummaryFile(const std::string& path, const std::string& text) {
-  const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (file < 0) return;
-  const std::string lines = text + "\n";
-  [[maybe_unused]] const ssize_t written = write(file, lines.data(), lines.size());
-  close(file);
 }
 
 }  // namespace autotrace

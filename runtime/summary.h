@@ -13,7 +13,7 @@
 namespace autotrace {
 
 struct SummaryFacts {
-  uint64_t spans = 0;
+  uint64_t spans = 0;  // that can be looked at
   uint64_t functions = 0;
   uint64_t counters[static_cast<int>(format::Counter::kCount)] = {};
   std::string run_path;  // empty: not recorded to disk
@@ -23,9 +23,6 @@ struct SummaryFacts {
 
 // Lines without a trailing newline on the last.
 std::string SummaryText(const SummaryFacts& facts);
-
-// Made anew, private to the user; silently left out where it cannot be written.
-void WriteSummaryFile(const std::string& path, const std::string& text);
 
 }  // namespace autotrace
 

@@ -75,7 +75,6 @@ void RecorderPool::Prepare(ThreadRecorders* recorders, const OuterParent& parent
   recorders->outermost()->set_thrown_exceptions(&recorders->thrown);
   recorders->tid = tid;
   raw::Syscall(SYS_prctl, PR_GET_NAME, reinterpret_cast<long>(recorders->name));
-  recorders->generation++;
 }
 
 void RecorderPool::Retire(ThreadRecorders* recorders) {
@@ -94,12 +93,10 @@ void RecorderPool::AfterFork(ThreadRecorders* own, const IdSecret& old_secret) {
   for (ThreadRecorders* each = all_.load(std::memory_order_relaxed); each != nullptr;
        each = each->next) {
     if (each == own) continue;
-    each->announced_generation = each->generation;
     each->state.store(ThreadRecorders::State::kFree, std::memory_order_relaxed);
   }
   if (own == nullptr) return;
   own->tid = static_cast<uint64_t>(raw::Syscall(SYS_gettid));
-  own->generation++;
   for (Recorder& recorder : own->levels) recorder.AfterFork(old_secret, own->tid);
 }
 

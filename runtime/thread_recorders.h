@@ -4,8 +4,10 @@
 #define AUTOTRACE_RUNTIME_THREAD_RECORDERS_H_
 
 #include <stdint.h>
+#include <string.h>
 
 #include <atomic>
+#include <string_view>
 
 #include "runtime/recorder.h"
 
@@ -23,12 +25,17 @@ struct ThreadRecorders {
   std::atomic<State> state{State::kUsed};
   ThreadRecorders* next = nullptr;  // in the list of all; never changes once linked
   uint64_t tid = 0;
-  uint32_t generation = 0;            // counts the threads that used it
-  uint32_t announced_generation = 0;  // background thread: the last one it passed on
-  char name[kNameSize] = {};          // at its first call
-  char final_name[kNameSize] = {};    // at its end; programs name their threads late
+  char name[kNameSize] = {};        // at its first call
+  char final_name[kNameSize] = {};  // at its end; programs name their threads late
 
   Recorder* outermost() { return &levels[0]; }
+  // Background thread.
+  std::string_view first_name() const { return {name, strnlen(name, kNameSize)}; }
+  // The last name that is known.
+  std::string_view name_now() const {
+    const bool retired = state.load(std::memory_order_acquire) == State::kRetired;
+    return retired ? std::string_view(final_name, strnlen(final_name, kNameSize)) : first_name();
+  }
 };
 
 class RecorderPool {

@@ -168,6 +168,7 @@ enum class BlockKind : uint16_t {
   kOpenFrames = 7,  // OpenFramesHeader, OpenFrame repeated; replaces this thread's earlier one
   kCounters = 8,    // CounterEntry repeated; totals since the start, replaces earlier ones
   kEnd = 9,         // ClockPoint; the process ended in an orderly way
+  kThreadEnd = 10,  // uint32 index, repeated: no more records of these follow
 };
 
 struct BlockHeader {
@@ -200,6 +201,7 @@ enum class ProcessKey : uint32_t {
   kExecutableArgs = 15,    // text, NUL separated; only when asked for
   kProcessKey = 17,        // uint64, as in SegmentHeader: for streams that have no such header
   kParentProcessKey = 16,  // uint64: forked from this process of the same run
+  kRunPath = 18,           // path of the run's folder; empty when there is none
 };
 
 struct ClockPoint {
@@ -266,7 +268,8 @@ enum class Counter : uint32_t {
   kDroppedDisk = 5,         // could not be written
   kDroppedDiskCap = 6,      // in segments removed to stay below the run's size limit
   kDroppedExport = 7,       // queue full, or refused by the backend
-  kCount = 8,
+  kLostDetails = 8,         // names and attributes, not spans: the ring was full
+  kCount = 9,
 };
 struct CounterEntry {
   uint32_t counter;
@@ -307,8 +310,8 @@ struct RingHeader {
   uint64_t process_key;
   uint64_t pid;
   uint64_t kernel_start_time;
-  uint32_t chunk_size;  // header included
-  uint32_t chunk_count;
+  uint32_t chunk_size;                // header included
+  std::atomic<uint32_t> chunk_count;  // those that have memory; grows while the process runs
   uint64_t metadata_offset;
   uint64_t metadata_capacity;
   std::atomic<uint64_t> metadata_size;  // bytes of whole blocks
@@ -316,9 +319,10 @@ struct RingHeader {
   uint64_t open_frames_capacity;
   std::atomic<uint64_t> open_frames_current;  // 0: none yet, 1 or 2: which area is valid
   uint64_t chunks_offset;
-  std::atomic<uint64_t> free_list;       // (tag << 32) | (index + 1) of the first free chunk
-  std::atomic<uint32_t> reader_waiting;  // futex: 1 while the reader sleeps long
-  std::atomic<uint32_t> finished;        // 1: drained and ended in an orderly way
+  std::atomic<uint64_t> free_list;  // (tag << 32) | (index + 1) of the first free chunk
+  std::atomic<uint32_t>
+      reader_waiting;              // futex: wake the reader after so many more claims; 0: never
+  std::atomic<uint32_t> finished;  // 1: drained and ended in an orderly way
   std::atomic<uint64_t> heartbeat_ticks;
   std::atomic<uint64_t> heartbeat_unix_nanos;
   std::atomic<uint64_t> counters[static_cast<int>(Counter::kCount)];

@@ -49,6 +49,7 @@ void ForEachAttribute(const Span& span, Visit&& visit) {
     automatic("autotrace.caller", std::string_view(span.caller->description));
   }
   if (span.unfinished) automatic("autotrace.unfinished", true);
+  if (span.placeholder) automatic("autotrace.placeholder", true);
   if (!span.pipeline_id.empty()) automatic(span.pipeline_id_key, span.pipeline_id);
   for (const Attribute& attribute : span.attributes) {
     visit(std::string_view(attribute.first), View(attribute.second));

@@ -160,14 +160,15 @@ TEST_CASE("a trace that another one interrupts is taken up again") {
   CHECK(decoded.decoder->statistics().without_trace == 0);
 }
 
-TEST_CASE("spans whose trace was lost are counted and stand alone") {
+TEST_CASE("spans whose trace was lost are counted and stay with their relatives") {
   Records records;
   records.Span({.function = kLoad, .start = 2, .end = 3, .sequence = 8, .parent = 7});
   records.Span({.function = kRun, .start = 1, .end = 5, .sequence = 7});
   const Decoded decoded = Decode(MakeStream().Add(1, records, 600));
   CHECK(decoded.decoder->statistics().without_trace == 2);
   CHECK(Find(decoded, "app::run").span.trace_id == TraceOfRoot(ProcessFields().secret, 7));
-  CHECK(Find(decoded, "app::load").span.trace_id == TraceOfRoot(ProcessFields().secret, 8));
+  CHECK(Find(decoded, "app::load").span.trace_id == TraceOfRoot(ProcessFields().secret, 7));
+  CHECK(decoded.sink.spans.size() == 2);
 }
 
 TEST_CASE("threads have traces of their own") {

@@ -230,5 +230,116 @@ TEST_CASE("threads still at work at an orderly end leave unfinished spans") {
   CHECK(decoded.Find("main").unfinished);
 }
 
+// ---- Parents without a record ----
+
+constexpr uint64_t kLeaf = 0x1400;
+
+StreamBuilder MakeStreamWithLeaf() { return MakeStream().Function(kLeaf, "leaf", 1); }
+
+Records Leaf(Records records, uint64_t start, uint64_t sequence, uint64_t parent) {
+  records.Span({.function = kLeaf,
+                .start = start,
+                .end = start + 2,
+                .sequence = sequence,
+                .parent = parent});
+  return records;
+}
+
+TEST_CASE("after a kill before anything was seen open, the root is there by its name") {
+  const Records records =
+      Leaf(Records().TraceBegin({.function = kRun, .start = 5, .root_sequence = 1}), 10, 2, 1);
+  const Decoded decoded = Decode(MakeStreamWithLeaf().Add(1, records, 600));
+  const Span& run = decoded.Find("run");
+  CHECK(run.unfinished);
+  CHECK_FALSE(run.placeholder);
+  CHECK_FALSE(run.parent_span_id.valid());
+  CHECK(run.start_unix_nanos == kEpoch + 5);
+  CHECK(decoded.Find("leaf").parent_span_id == run.span_id);
+  CHECK(decoded.statistics.unfinished == 1);
+}
+
+TEST_CASE("parents that nobody saw open get placeholders, one inside of the other") {
+  Records records = Records().TraceBegin({.function = kRun, .start = 5, .root_sequence = 1});
+  records = Leaf(records, 10, 3, 2);  // in an unknown call
+  records = Leaf(records, 20, 5, 4);  // in another one, which that one made
+  const Decoded decoded = Decode(MakeStreamWithLeaf().Add(1, records, 600));
+  REQUIRE(decoded.sink.spans.size() == 5);
+  const Span& run = decoded.Find("run");
+  std::vector<Span> unknown;
+  for (const CollectedSpan& span : decoded.sink.spans) {
+    if (span.name == "(unknown)") unknown.push_back(span.span);
+  }
+  REQUIRE(unknown.size() == 2);
+  CHECK(unknown[0].span_id == IdOf(2));
+  CHECK(unknown[0].parent_span_id == run.span_id);
+  CHECK(unknown[1].span_id == IdOf(4));
+  CHECK(unknown[1].parent_span_id == IdOf(2));
+  for (const Span& span : unknown) {
+    CHECK(span.placeholder);
+    CHECK(span.unfinished);
+    CHECK(span.trace_id == run.trace_id);
+    CHECK(span.end_unix_nanos == kEpoch + 22);
+  }
+  CHECK(decoded.statistics.spans == 3);
+}
+
+TEST_CASE("an unknown parent hangs below the innermost call that was seen open") {
+  Records records = Records().TraceBegin({.function = kMain, .start = 5, .root_sequence = 1});
+  records = Leaf(records, 110, 9, 8);
+  StreamBuilder stream = MakeStreamWithLeaf().Add(1, records, 600);
+  stream.OpenFrames(1, 100, {MakeFrame(kMain, 5, 1), MakeFrame(kRun, 20, 0)});
+  const Decoded decoded = Decode(stream, true);
+  CHECK(decoded.sink.spans.size() == 4);
+  CHECK(decoded.Find("(unknown)").parent_span_id == decoded.Find("run").span_id);
+  CHECK(decoded.Find("leaf").parent_span_id == decoded.Find("(unknown)").span_id);
+}
+
+TEST_CASE("the parent whose record was dropped is stood in for below its root") {
+  Records records = Records().TraceBegin({.function = kRun, .start = 5, .root_sequence = 1});
+  records = Leaf(records, 10, 3, 2);
+  records = Leaf(records, 30, 6, 4);
+  records.Span({.function = kRun, .start = 5, .end = 90, .sequence = 1});
+  const Decoded decoded = Decode(MakeStreamWithLeaf()
+                                     .Add(1, records, 600)
+                                     .Counter(format::Counter::kDroppedRingFull, 2)
+                                     .End(200, kEpoch + 200));
+  REQUIRE(decoded.sink.spans.size() == 5);
+  for (const CollectedSpan& span : decoded.sink.spans) {
+    if (span.name != "(unknown)") continue;
+    CHECK(span.span.placeholder);
+    CHECK_FALSE(span.span.unfinished);
+    CHECK(span.span.parent_span_id == IdOf(1));
+    CHECK(span.span.end_unix_nanos <= kEpoch + 32);
+  }
+}
+
+TEST_CASE("a root whose record was dropped is stood in for") {
+  Records records = Records().TraceBegin({.function = kRun, .start = 5, .root_sequence = 1});
+  records = Leaf(records, 10, 2, 1);
+  records.TraceBegin({.function = kMain, .start = 50, .root_sequence = 7});
+  records.Span({.function = kMain, .start = 50, .end = 60, .sequence = 7});
+  const Decoded decoded = Decode(MakeStreamWithLeaf()
+                                     .Add(1, records, 600)
+                                     .Counter(format::Counter::kDroppedRingFull, 1)
+                                     .End(200, kEpoch + 200));
+  CHECK(decoded.sink.Names() == std::vector<std::string>{"leaf", "main", "run"});
+  CHECK(decoded.Find("run").placeholder);
+  CHECK(decoded.Find("run").end_unix_nanos == kEpoch + 12);
+  CHECK(decoded.statistics.spans == 2);
+}
+
+TEST_CASE("a thread that ended is forgotten by a decoder that follows a program") {
+  Records records = Records().TraceBegin({.function = kRun, .start = 5, .root_sequence = 1});
+  records = Leaf(records, 10, 2, 1);
+  const uint32_t index = 1;
+  StreamBuilder stream = MakeStreamWithLeaf().Add(1, records, 600);
+  stream.Counter(format::Counter::kDroppedRingFull, 1);
+  stream.Block(format::BlockKind::kThreadEnd,
+               {reinterpret_cast<const char*>(&index), sizeof(index)});
+  const Decoded decoded = Decode(stream.End(200, kEpoch + 200));
+  CHECK(decoded.Find("run").placeholder);
+  CHECK(decoded.sink.spans.size() == 2);
+}
+
 }  // namespace
 }  // namespace autotrace::exporter

@@ -342,7 +342,9 @@ TEST_CASE("open spans are copied into the ring and, at the end, to the sinks") {
   CHECK(block.payload.size() == sizeof(frames) + 2 * sizeof(format::OpenFrame));
   CHECK_FALSE(parser.Next(&block));
   REQUIRE(sink.Count(BlockKind::kOpenFrames) == 1);
-  CHECK(sink.blocks[0].payload.size() == block.payload.size());
+  REQUIRE(sink.blocks.size() == 2);  // the thread is introduced first
+  CHECK(sink.blocks[0].kind == BlockKind::kThread);
+  CHECK(sink.blocks[1].payload.size() == block.payload.size());
 
   Leave(recorders->outermost(), 'b');
   Leave(recorders->outermost(), 'a');

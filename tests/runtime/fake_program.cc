@@ -40,7 +40,7 @@ FakeProgram::FakeProgram(const Options& options) {
   g_decisions = &shared_.decisions;
   g_decisions_asked_for = 0;
   Ring::Options ring;
-  ring.size = options.ring_size;
+  ring.size = ring.first_chunks = options.ring_size;  // nobody is there to let it grow
   ring.folder = options.ring_folder;
   REQUIRE(shared_.ring.Create(ring));
   REQUIRE(shared_.decisions.Initialize());

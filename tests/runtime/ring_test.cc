@@ -7,6 +7,8 @@
 
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <chrono>
+#include <functional>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -19,13 +21,16 @@ namespace autotrace::test {
 namespace {
 
 constexpr uint64_t kMegabyte = uint64_t{1} << 20;
+constexpr uint64_t kMinute = uint64_t{60} * 1'000'000'000;
 
 // A ring that is gone at the end of its test.
 class TestRing {
  public:
-  explicit TestRing(uint64_t size = kMegabyte, const std::string& folder = "") {
+  explicit TestRing(uint64_t size = kMegabyte, const std::string& folder = "",
+                    uint64_t first_chunks = UINT64_MAX) {
     Ring::Options options;
     options.size = size;
+    options.first_chunks = first_chunks;
     options.folder = folder;
     options.process_key = 0x1122334455667788;
     options.kernel_start_time = 99;
@@ -122,8 +127,9 @@ TEST_CASE("chunks are neither lost nor given twice when four threads claim and f
 }
 
 TEST_CASE("areas of the ring do not overlap and lie inside of it") {
-  const uint64_t size = GENERATE(uint64_t{1}, uint64_t{256} << 10, uint64_t{300'000}, kMegabyte,
-                                 3 * kMegabyte, 32 * kMegabyte, 33 * kMegabyte + 1);
+  const uint64_t size =
+      GENERATE(uint64_t{1}, uint64_t{64} << 10, uint64_t{256} << 10, uint64_t{300'000}, kMegabyte,
+               3 * kMegabyte, 32 * kMegabyte, 33 * kMegabyte + 1);
   TestRing ring(size);
   const format::RingHeader& header = *ring->header();
   CHECK(ring->size() >= size);
@@ -131,7 +137,7 @@ TEST_CASE("areas of the ring do not overlap and lie inside of it") {
   CHECK(header.open_frames_offset >= header.metadata_offset + header.metadata_capacity);
   CHECK(header.chunks_offset >= header.open_frames_offset + 2 * header.open_frames_capacity);
   CHECK(header.chunks_offset + uint64_t{header.chunk_size} * header.chunk_count <= ring->size());
-  CHECK(header.chunk_count >= 32);
+  CHECK(header.chunk_count >= 12);
   // A name or an attribute of the largest size still fits into a chunk beside a trace begin.
   CHECK(ring->chunk_data_bytes() >= 4000);
   CHECK(std::string_view(header.magic, 8) == std::string_view(format::kRingMagic, 8));
@@ -164,7 +170,8 @@ TEST_CASE("metadata holds whole blocks in order and refuses what does not fit") 
 TEST_CASE("metadata of four threads does not mix") {
   constexpr int kThreads = 4;
   constexpr int kBlocks = 200;
-  TestRing ring;
+  TestRing ring(4 * kMegabyte);
+  REQUIRE(ring->header()->metadata_capacity >= kThreads * kBlocks * 40);
   std::vector<std::thread> threads;
   for (int thread = 0; thread < kThreads; ++thread) {
     threads.emplace_back([&, thread] {
@@ -232,7 +239,7 @@ TEST_CASE("a sleeping reader is woken") {
   TestRing ring;
   std::atomic<bool> awake{false};
   std::thread reader([&] {
-    ring->WaitForWork(uint64_t{60} * 1'000'000'000);
+    ring->WaitForWork(kMinute, 1, [] { return false; });
     awake = true;
   });
   while (!awake) {
@@ -243,10 +250,43 @@ TEST_CASE("a sleeping reader is woken") {
   CHECK(ring->header()->reader_waiting.load() == 0);
 }
 
+TEST_CASE("a reader that waits for several claims is woken by the last of them") {
+  TestRing ring;
+  std::atomic<bool> awake{false};
+  std::thread reader([&] {
+    ring->WaitForWork(kMinute, 3, [] { return false; });
+    awake = true;
+  });
+  while (ring->header()->reader_waiting.load() != 3) std::this_thread::yield();
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));  // asleep by now, nearly for sure
+  ring->WakeReader();
+  ring->WakeReader();
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  CHECK_FALSE(awake);
+  ring->WakeReader();
+  reader.join();
+  CHECK(awake);
+}
+
+TEST_CASE("a request that comes right before the reader sleeps is not slept over") {
+  TestRing ring;
+  const uint64_t before = MonotonicNanos();
+  for (int i = 0; i < 2000; ++i) {
+    std::atomic<bool> wanted{false};
+    std::thread reader([&] {
+      while (!wanted) ring->WaitForWork(kMinute, 1, [&] { return wanted.load(); });
+    });
+    wanted = true;
+    ring->WakeReaderNow();
+    reader.join();
+  }
+  CHECK(MonotonicNanos() - before < kMinute);
+}
+
 TEST_CASE("a reader that nobody wakes gets up by itself") {
   TestRing ring;
   const uint64_t before = MonotonicNanos();
-  ring->WaitForWork(2'000'000);
+  ring->WaitForWork(2'000'000, 1, [] { return false; });
   CHECK(MonotonicNanos() - before >= 2'000'000);
 }
 
@@ -263,7 +303,8 @@ TEST_CASE("the ring's file is private to the user, of full size, and gone when u
   CHECK((status.st_mode & 0777) == 0600);
   CHECK(static_cast<uint64_t>(status.st_size) == ring->size());
   // Reserved, not sparse: a mapping of a sparse file can be killed by SIGBUS later.
-  CHECK(static_cast<uint64_t>(status.st_blocks) * 512 >= ring->size());
+  CHECK(static_cast<uint64_t>(status.st_blocks) * 512 >=
+        ring->header()->chunks_offset + uint64_t{ring->chunk_count()} * ring->header()->chunk_size);
   ring->Unlink();
   CHECK(folder.Entries().empty());
   ring->header()->finished = 1;  // the mapping stays
@@ -292,7 +333,7 @@ TEST_CASE("a limit on file sizes makes the ring smaller and raises no signal") {
     LimitFileSize(kMegabyte + 5000);
     TestRing ring(32 * kMegabyte, folder.path());
     if (!ring.created() || ring->path().empty()) return 1;
-    if (ring->size() != kMegabyte) return 2;
+    if (ring->size() != kMegabyte + 4096) return 2;
     return ring->Claim(1, 10, 1, 0) != nullptr ? 0 : 3;
   });
   CHECK(result == 0);
@@ -310,20 +351,75 @@ TEST_CASE("a limit on file sizes below the smallest ring leads to private memory
   CHECK(folder.Entries().empty());
 }
 
-TEST_CASE("a small tmpfs holds a smaller ring, a full one leads to private memory") {
+// Bytes of chunks that could be claimed and written to.
+uint64_t FillAllChunks(TestRing* ring) {
+  uint64_t bytes = 0;
+  while (Ring::Chunk* chunk = (*ring)->Claim(1, 10, 1, 0)) {
+    memset(chunk->data, 0x55, (*ring)->chunk_data_bytes());
+    bytes += (*ring)->chunk_data_bytes();
+  }
+  return bytes;
+}
+
+TEST_CASE("a small tmpfs is nearly filled by the ring, a full one leads to private memory") {
   const TemporaryFolder folder;
-  CheckOnTmpfs(folder.path(), "1200k", [&] {
+  CheckOnTmpfs(folder.path(), "1m", [&] {
     TestRing ring(32 * kMegabyte, folder.path());
     if (!ring.created() || ring->path().empty()) return 1;
-    if (ring->size() != kMegabyte) return 2;
-    // Every page of it is there.
-    while (Ring::Chunk* chunk = ring->Claim(1, 10, 1, 0)) {
-      memset(chunk->data, 0x55, ring->chunk_data_bytes());
-    }
+    if (FillAllChunks(&ring) < kMegabyte / 10 * 9) return 2;
     TestRing second(kMegabyte, folder.path());
     if (!second.created() || !second->path().empty()) return 3;
     return folder.Entries().size() == 1 ? 0 : 4;
   });
+}
+
+TEST_CASE("a tmpfs that is filled by others meanwhile stops the ring's growth and no more") {
+  const TemporaryFolder folder;
+  CheckOnTmpfs(folder.path(), "16m", [&] {
+    TestRing ring(12 * kMegabyte, folder.path(), kMegabyte);
+    if (!ring.created() || ring->path().empty()) return 1;
+    const uint64_t before = FillAllChunks(&ring);
+    const std::string others = folder.Write("others", std::string(11 * kMegabyte, 'x'));
+    while (ring->Grow()) {
+    }
+    const uint64_t added = FillAllChunks(&ring);
+    if (added == 0 || before + added > 5 * kMegabyte) return 2;
+    return !ring->Grow() && FillAllChunks(&ring) == 0 ? 0 : 3;
+  });
+}
+
+TEST_CASE("a ring leaves most of a small tmpfs to the run that is recorded there, too") {
+  const TemporaryFolder folder;
+  CheckOnTmpfs(folder.path(), "1m", [&] {
+    Ring ring;
+    Ring::Options options;
+    options.folder = options.recorded_to = folder.path();
+    if (!ring.Create(options) || ring.path().empty()) return 1;
+    return ring.size() <= kMegabyte / 10 && ring.Claim(1, 10, 1, 0) != nullptr ? 0 : 2;
+  });
+}
+
+TEST_CASE("a ring grows by chunks until it has its size") {
+  const TemporaryFolder folder;
+  const bool in_file = GENERATE(true, false);
+  TestRing ring(8 * kMegabyte, in_file ? folder.path() : "", kMegabyte);
+  const uint64_t first = FillAllChunks(&ring);
+  CHECK(first >= kMegabyte / 2);
+  CHECK(first <= 2 * kMegabyte);
+  struct stat status = {};
+  if (in_file) {
+    REQUIRE(stat(ring->path().c_str(), &status) == 0);
+    CHECK(static_cast<uint64_t>(status.st_blocks) * 512 < 3 * kMegabyte);
+  }
+  int steps = 0;
+  uint64_t whole = first;
+  for (bool more = true; more; ++steps) {
+    more = ring->Grow();
+    whole += FillAllChunks(&ring);
+  }
+  CHECK(steps >= 3);
+  CHECK(whole > 7 * kMegabyte);
+  CHECK_FALSE(ring->Grow());
 }
 
 }  // namespace

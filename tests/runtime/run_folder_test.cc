@@ -1,8 +1,10 @@
 // The folder of a launch: begun, joined, pruned.
 #include "runtime/run_folder.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -10,6 +12,9 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 
+#include "runtime/block_stream.h"
+#include "runtime/orphaned_rings.h"
+#include "runtime/process_facts.h"
 #include "tests/support/test_files.h"
 
 namespace autotrace::test {
@@ -184,6 +189,62 @@ TEST_CASE("a run of a process that still runs stays") {
   CHECK(left[1] == with_child);
   CHECK(fs::exists(folder.path() + "/" + with_child + "/" + std::to_string(ended) +
                    "-0123456789abcdef.000000.seg"));
+}
+
+TEST_CASE("a run of a process that cannot be seen, but holds its lock, stays") {
+  const TemporaryFolder folder;
+  const pid_t ended = EndedProcess();
+  const std::string foreign = MakeRun(folder, 0, ended);
+  for (int i = 1; i < 4; ++i) MakeRun(folder, i, ended);
+  const std::string segment =
+      folder.path() + "/" + foreign + "/" + std::to_string(ended) + "-0123456789abcdef.000000.seg";
+  const int held = open(segment.c_str(), O_WRONLY | O_CLOEXEC);
+  REQUIRE(held >= 0);
+  REQUIRE(flock(held, LOCK_SH) == 0);
+  PruneRuns(folder.path(), 1, "");
+  CHECK(fs::exists(segment));
+  CHECK(folder.Entries().size() == 2);
+  close(held);
+  PruneRuns(folder.path(), 1, "");
+  CHECK(folder.Entries().size() == 1);
+}
+
+TEST_CASE("rings of deleted runs go, those of runs that are there stay") {
+  const TemporaryFolder shm;
+  const TemporaryFolder data;
+  const auto make = [&](pid_t pid, uint64_t key, const std::string& run, const char* host) {
+    Ring::Options options;
+    options.size = uint64_t{1} << 20;
+    options.folder = shm.path();
+    options.process_key = key;
+    Ring ring;
+    REQUIRE(ring.Create(options));
+    std::string process;
+    AppendProcessText(&process, format::ProcessKey::kHostName, host);
+    AppendProcessText(&process, format::ProcessKey::kRunPath, run);
+    std::string block;
+    AppendBlock(&block, format::BlockKind::kProcess, process);
+    REQUIRE(ring.AppendMetadata(block));
+    // As if a process that has ended had made it, two minutes ago.
+    const std::string name =
+        shm.path() + "/" + RingNamePrefix(std::to_string(pid) + "-" + HexDigits(key)) + "1";
+    fs::rename(ring.path(), name);
+    const timespec then = {time(nullptr) - 120, 0};
+    const timespec times[2] = {then, then};
+    REQUIRE(utimensat(AT_FDCWD, name.c_str(), times, 0) == 0);
+    return fs::path(name).filename().string();
+  };
+  const pid_t ended = EndedProcess();
+  const std::string host = HostName();
+  const std::string kept = make(ended, 1, data.path(), host.c_str());
+  make(ended, 2, data.path() + "/deleted", host.c_str());
+  const std::string elsewhere = make(ended, 3, data.path() + "/deleted", "another machine");
+  const std::string running = make(getpid(), 4, data.path() + "/deleted", host.c_str());
+  CHECK(MayHaveOrphanedRings("", shm.path()));
+  RemoveOrphanedRings("", shm.path());
+  std::vector<std::string> expected = {kept, elsewhere, running};
+  std::sort(expected.begin(), expected.end());
+  CHECK(shm.Entries() == expected);
 }
 
 TEST_CASE("folders that are no runs, and runs that hold foreign files, stay") {

@@ -330,7 +330,7 @@ void SetFileSizeLimit(rlim_t soft) {
   setrlimit(RLIMIT_FSIZE, &limit);
 }
 
-TEST_CASE("at the limit on file sizes blocks are refused, and whole ones are left") {
+TEST_CASE("at the limit on file sizes the next segment begins, and no signal comes") {
   // On the background thread SIGXFSZ is blocked, on the program's own threads it is not: there, a
   // writer that runs at the start or the end must not raise it.
   const bool blocked = GENERATE(true, false);
@@ -345,20 +345,22 @@ TEST_CASE("at the limit on file sizes blocks are refused, and whole ones are lef
     SetFileSizeLimit(200'000);
     SegmentWriter writer(In(folder));
     if (!writer.ok()) return 1;
-    for (int i = 0; i < 3; ++i) {
+    // The limit is one file's: the next segment has room.
+    for (int i = 0; i < 6; ++i) {
       if (!Write(&writer, i)) return 2;
     }
-    for (int i = 3; i < 6; ++i) {
-      if (Write(&writer, i)) return 3;
-    }
-    if (writer.error() != EFBIG) return 4;
     std::vector<StoredSegment> segments;
-    if (!ReadSegmentsQuietly(folder.path(), &segments) || !Holds(segments, {0, 1, 2})) return 5;
-    // There is room again.
+    if (!ReadSegmentsQuietly(folder.path(), &segments)) return 3;
+    if (segments.size() != 2 || !Holds(segments, {0, 1, 2, 3, 4, 5})) return 4;
+    // No file can be large enough.
+    SetFileSizeLimit(20'000);
+    if (Write(&writer, 6) || writer.error() != EFBIG) return 5;
+    if (writer.Room() == 0 || writer.Room() > 20'000) return 6;
     SetFileSizeLimit(RLIM_INFINITY);
-    if (!Write(&writer, 6)) return 6;
+    if (!Write(&writer, 7)) return 7;
     segments.clear();
-    if (!ReadSegmentsQuietly(folder.path(), &segments) || !Holds(segments, {0, 1, 2, 6})) return 7;
+    if (!ReadSegmentsQuietly(folder.path(), &segments)) return 8;
+    if (!Holds(segments, {0, 1, 2, 3, 4, 5, 7})) return 9;
     return 0;
   });
   CHECK(result == 0);

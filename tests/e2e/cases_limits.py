@@ -1,0 +1,225 @@
+"""Limits of the machine: the program goes on as if it were not traced, and what is missing is
+counted by its cause."""
+
+import os
+import shlex
+import subprocess
+
+from harness import ONE_BUILD, Skip, case
+
+CALLS = 40_000
+BYTES_PER_SPAN = 40
+OUTPUT = "descriptor 3\ndone\n"
+
+
+def run_limited(test, build, what, *arguments, calls=CALLS, before="", env=None, status=3):
+    """Runs programs/limits.cc behind a shell script, and checks that it did what it does alone."""
+    program = test.program(build, "limits.cc")
+    words = shlex.join(map(str, (program, what, calls, *arguments)))
+    script = test.write("run.sh", f"set -e\n{before}\nexec {words}\n")
+    run = test.run("/bin/sh", script, modules="app", env=env, status=status, quiet=False)
+    if status == 3:
+        assert run.stdout == OUTPUT, run.stdout
+    return run
+
+
+def mounted(test, build, mounts, what="plain", **options):
+    """The same with small file systems that only the program sees; read back before they go."""
+    probe = subprocess.run(["unshare", "-m", "true"], capture_output=True, check=False)
+    if probe.returncode != 0:
+        raise Skip("no right to mount file systems here (unshare -m)")
+    program = test.program(build, "limits.cc")
+    data = test.directory / "mounted"
+    data.mkdir()
+    lines = [f"mount -t tmpfs -o size={size} none {data if place == 'data' else place}"
+             for place, size in mounts.items() if place != "shared"]
+    if "shared" in mounts:
+        lines = [f"mount -t tmpfs -o size={mounts['shared']} none /dev/shm",
+                 f"mount --bind /dev/shm {data}"]
+    copy = test.directory / "copy"
+    script = test.write("mounted.sh", "\n".join([
+        "set -e", *lines, f"export AUTOTRACE_DIR={data}", "set +e",
+        shlex.join(map(str, (program, what, options.get("calls", CALLS)))), "status=$?",
+        f"cp -r {data} {copy}", "ls /dev/shm > left", "exit $status"]))
+    run = test.run("unshare", "-m", "/bin/sh", script, modules="app", status=3, quiet=False,
+                   env=options.get("env"))
+    assert run.stdout == OUTPUT, run.stdout
+    if "data" not in mounts or len(mounts) > 1:  # else other programs' rings are there
+        assert "autotrace" not in (test.directory / "left").read_text(), "a ring was left"
+    run.data_dir = copy
+    return run
+
+
+def dropped_of(run, spans):
+    """What the exported resource, the report and the summary say was dropped; they have to agree."""
+    prefix = "autotrace.dropped."
+    exported = {key.removeprefix(prefix): value
+                for key, value in spans[-1].resource.items() if key.startswith(prefix)}
+    report = run.test.autotracer("report", data_dir=run.data_dir).stdout
+    for cause in exported:
+        assert cause in report, f"{cause} is not in the report: {report}"
+    summaries = [path.read_text() for path in run.data_dir.glob("*/*.summary")]
+    assert len(summaries) == 1, summaries
+    total = sum(value for cause, value in exported.items() if cause != "details")
+    if total == 0:
+        assert "none dropped" in summaries[0], summaries[0]
+    else:
+        assert f"{total} dropped" in summaries[0], f"{exported}: {summaries[0]}"
+    return exported
+
+
+def expect_all_accounted_for(run, calls=CALLS):
+    """recorded + dropped = calls made; gives both."""
+    forest = run.forest()
+    recorded = [span for span in forest.spans
+                if not span.attributes.get("autotrace.placeholder")]
+    dropped = dropped_of(run, forest.spans)
+    total = sum(value for cause, value in dropped.items() if cause != "details")
+    # Two calls of work() beside the steps.
+    assert len(recorded) + total == calls + 2, f"{len(recorded)} recorded, dropped: {dropped}"
+    return len(recorded), dropped
+
+
+@case(ONE_BUILD)
+def without_a_limit_nothing_is_dropped(test, build):
+    _, dropped = expect_all_accounted_for(run_limited(test, build, "plain"))
+    assert not dropped, dropped
+
+
+@case(ONE_BUILD)
+def a_ring_on_a_tmpfs_of_one_megabyte(test, build):
+    recorded, _ = expect_all_accounted_for(mounted(test, build, {"/dev/shm": "1m"}))
+    assert recorded >= 0.9 * 2**20 / BYTES_PER_SPAN, recorded
+
+
+@case(ONE_BUILD)
+def a_disk_of_one_megabyte_is_filled(test, build):
+    recorded, dropped = expect_all_accounted_for(mounted(test, build, {"data": "1m"}))
+    assert recorded >= 0.9 * 2**20 / BYTES_PER_SPAN, recorded
+    assert set(dropped) == {"disk"}, dropped
+
+
+@case(ONE_BUILD)
+def ring_and_disk_of_one_megabyte_each(test, build):
+    recorded, _ = expect_all_accounted_for(mounted(test, build, {"/dev/shm": "1m", "data": "1m"}))
+    assert recorded >= 0.9 * 2**20 / BYTES_PER_SPAN, recorded
+
+
+@case(ONE_BUILD)
+def ring_and_disk_on_the_same_tmpfs_of_one_megabyte(test, build):
+    recorded, _ = expect_all_accounted_for(mounted(test, build, {"shared": "1m"}))
+    assert recorded >= 0.8 * 2**20 / BYTES_PER_SPAN, recorded
+
+
+@case(ONE_BUILD)
+def only_a_ring_of_one_megabyte(test, build):
+    # Nobody empties it while the program runs.
+    recorded, dropped = expect_all_accounted_for(
+        mounted(test, build, {"/dev/shm": "1m"}, env={"AUTOTRACE_THREAD": "0"}))
+    assert recorded >= 0.9 * 2**20 / BYTES_PER_SPAN, recorded
+    assert set(dropped) == {"ring_full"}, dropped
+
+
+@case(ONE_BUILD)
+def a_folder_that_cannot_be_written_to(test, build):
+    run = run_limited(test, build, "plain", env={"AUTOTRACE_DIR": "/proc/nowhere"})
+    assert run.stderr.startswith("autotrace: cannot make /proc/nowhere"), run.stderr
+    assert run.stderr.count("\n") == 1, run.stderr
+
+
+@case(ONE_BUILD)
+def a_folder_that_is_deleted_during_the_run(test, build):
+    data = test.directory / "going"
+    run = run_limited(test, build, "rmdir", data,
+                      env={"AUTOTRACE_DIR": data, "AUTOTRACE_SUMMARY": "1"})
+    assert not data.exists()
+    assert f"{CALLS + 2} dropped" in run.stderr, run.stderr
+
+
+@case(ONE_BUILD)
+def a_limit_on_the_size_of_files_from_the_start(test, build):
+    recorded, _ = expect_all_accounted_for(
+        run_limited(test, build, "plain", before="ulimit -f 200"))
+    # More than one file may hold. (How much more depends on how fast the small ring is emptied.)
+    assert recorded > 200 * 512 / BYTES_PER_SPAN, recorded
+
+
+@case(ONE_BUILD)
+def a_limit_on_the_size_of_files_during_the_run(test, build):
+    expect_all_accounted_for(run_limited(test, build, "fsize", 100_000))
+    run_limited(test, build, "fsize", 0)
+
+
+@case(ONE_BUILD)
+def a_limit_on_address_space(test, build):
+    for kilobytes in (40_000, 100_000):
+        run = run_limited(test, build, "plain", before=f"ulimit -v {kilobytes}")
+        if "not traced" not in run.stderr:
+            expect_all_accounted_for(run)
+    # Not even room to find out what the functions are called: all calls are dropped, and said to be.
+    run = run_limited(test, build, "plain", before="ulimit -v 20000", env={"AUTOTRACE_SUMMARY": "1"})
+    assert "not traced" in run.stderr or "no memory" in run.stderr, run.stderr
+    expect_all_accounted_for(run_limited(test, build, "as", 1_000_000))
+
+
+@case(ONE_BUILD)
+def a_limit_on_descriptors(test, build):
+    expect_all_accounted_for(run_limited(test, build, "plain", before="ulimit -n 16"))
+    # The shell and the loader need a few themselves.
+    run_limited(test, build, "plain", before="ulimit -n 5")
+
+
+@case(ONE_BUILD)
+def a_filter_that_refuses_system_calls(test, build):
+    expect_all_accounted_for(run_limited(test, build, "eperm"))
+
+
+@case(ONE_BUILD)
+def a_filter_that_kills_for_system_calls(test, build):
+    expect_all_accounted_for(run_limited(test, build, "kill"))
+
+
+@case(ONE_BUILD)
+def descriptors_that_are_closed_and_used_again(test, build):
+    other = test.directory / "others"
+    expect_all_accounted_for(run_limited(test, build, "closefrom", other))
+    assert other.read_text() == "", "something of ours is in the program's file"
+
+
+@case(ONE_BUILD)
+def another_working_directory(test, build):
+    run = run_limited(test, build, "chdir", "/", env={"AUTOTRACE_DIR": "relative"})
+    run.data_dir = test.directory / "relative"
+    expect_all_accounted_for(run)
+
+
+@case(ONE_BUILD)
+def another_root_directory(test, build):
+    if os.geteuid() != 0:
+        raise Skip("chroot(2) needs root")
+    elsewhere = test.directory / "root"
+    elsewhere.mkdir()
+    before = set(os.listdir("/dev/shm"))
+    run = run_limited(test, build, "chroot", elsewhere)
+    expect_all_accounted_for(run)
+    pid = run.forest().spans[0].resource["process.pid"]
+    left = [name for name in set(os.listdir("/dev/shm")) - before if f"-{pid}-" in name]
+    assert not left, left
+
+
+@case(ONE_BUILD)
+def recursion_of_a_million_calls(test, build):
+    run = run_limited(test, build, "deep", calls=1_000_000, status=0)
+    report = test.autotracer("report", data_dir=run.data_dir).stdout
+    assert "app::descend" in report, report
+    summary = next(run.data_dir.glob("*/*.summary")).read_text()
+    assert summary.startswith("1000000 spans"), summary
+
+
+@case(ONE_BUILD)
+def two_thousand_short_threads_leave_small_files(test, build):
+    run = run_limited(test, build, "short-threads", calls=2000, status=0)
+    size = sum(path.stat().st_size for path in run.data_dir.glob("*/*.seg"))
+    # Each has one span, a name and an end, in three blocks.
+    assert size < 2000 * 250, size
+    assert len(run.forest().spans) == 2000

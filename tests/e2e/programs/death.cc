@@ -1,0 +1,66 @@
+// Ends in the way that its first argument says, or works until it is killed. Says over standard
+// output which spans have ended: a span's number, and only after its end.
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <string>
+
+#include <autotrace/autotrace.h>
+
+#include "program.h"
+
+namespace app {
+
+NOINLINE void numbered(int number) {
+  autotrace::Span span("numbered");
+  span.SetAttribute("number", int64_t{number});
+}
+
+NOINLINE void step() { Touch(); }
+
+NOINLINE void request(int number) {
+  for (int i = 0; i < 5; ++i) step();
+  numbered(number);
+}
+
+NOINLINE void serve() {
+  for (int number = 1;; ++number) {
+    request(number);
+    char line[16];
+    const int size = snprintf(line, sizeof(line), "%d\n", number);
+    if (write(STDOUT_FILENO, line, static_cast<size_t>(size)) != size) _exit(1);
+    usleep(300);  // so that reading what it left takes no longer than it lived
+  }
+}
+
+NOINLINE void end(const std::string& how) {
+  step();
+  if (how == "segv") *static_cast<volatile int*>(nullptr) = 1;
+  if (how == "abort") abort();
+  if (how == "_exit") _exit(9);
+  if (how == "quick_exit") quick_exit(9);
+  if (how == "kill") kill(getpid(), SIGKILL);
+  if (how == "wait") {
+    for (int i = 0; i < 3; ++i) step();
+    write(STDOUT_FILENO, "waiting\n", 8);
+    for (;;) pause();
+  }
+}
+
+NOINLINE void run(const std::string& how, bool late) {
+  step();
+  if (late) usleep(250'000);
+  end(how);
+}
+
+}  // namespace app
+
+int main(int argc, char** argv) {
+  const std::string how = argv[1];
+  if (how == "serve") app::serve();
+  app::run(how, argc > 2);
+  return 0;
+}
