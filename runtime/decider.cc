@@ -217,7 +217,7 @@ bool Decider::IsCalledByThreadStart(uint64_t frame_address, uint64_t stack_end) 
     bool result;
   } call = {this, frame_address, std::min(stack_end, frame_address + kFurthest), true};
   if (stack_end < frame_address) return false;
-  CallOnOwnStack(
+  const bool called = CallOnOwnStack(
       [](void* argument) {
         auto* c = static_cast<Call*>(argument);
         for (uint64_t at = c->from & ~uint64_t{7}; c->result && at + 8 <= c->to; at += 8) {
@@ -232,7 +232,7 @@ bool Decider::IsCalledByThreadStart(uint64_t frame_address, uint64_t stack_end) 
         }
       },
       &call);
-  return call.result;
+  return called && call.result;
 }
 
 }  // namespace autotrace

@@ -56,7 +56,13 @@ void Recorder::WriteExtension(format::ExtensionType type, uint64_t sequence,
   for (const std::string_view part : payload) size += part.size();
   const size_t padded = (size + 7) / 8 * 8;
   uint64_t* record = Reserve((sizeof(format::Extension) + padded) / sizeof(uint64_t));
-  if (record == nullptr) return shared_->ring.Count(format::Counter::kLostDetails);
+  if (record == nullptr) {
+    // An identity names an open span, whose own record will say the same.
+    if (type != format::ExtensionType::kIdentity) {
+      shared_->ring.Count(format::Counter::kLostDetails);
+    }
+    return;
+  }
   record[1] = sequence;
   char* out = reinterpret_cast<char*>(record + 2);
   memset(out + padded - std::min<size_t>(padded, 8), 0, std::min<size_t>(padded, 8));

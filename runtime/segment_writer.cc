@@ -135,9 +135,13 @@ std::string SegmentWriter::Preamble() const {
 // Is this block part of what a new segment begins with?
 bool SegmentWriter::RememberForPreamble(format::BlockKind kind, std::string_view head,
                                         std::string_view body) {
+  const bool belongs = BelongsInPreamble(kind);
+  if (!belongs && kind != format::BlockKind::kThread && kind != format::BlockKind::kThreadEnd) {
+    return false;
+  }
   std::string payload(head);
   payload.append(body);
-  if (BelongsInPreamble(kind)) {
+  if (belongs) {
     AddToBeginning(kind, payload);
     return true;
   }

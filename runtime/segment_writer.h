@@ -71,9 +71,9 @@ class SegmentWriter final : public BlockSink {
   bool OpenNext();
   // The header and what every segment repeats.
   bool WriteBeginning();
+  void AddToBeginning(format::BlockKind kind, std::string_view payload);
   std::string Preamble() const;
   bool RememberForPreamble(format::BlockKind kind, std::string_view head, std::string_view body);
-  void AddToBeginning(format::BlockKind kind, std::string_view payload);
   bool EnsureOpen();
   bool Write(std::string_view head, std::string_view body, std::string_view tail);
   bool WriteBlock(format::BlockKind kind, std::string_view head, std::string_view body);

@@ -2,6 +2,7 @@
 counted by its cause."""
 
 import os
+import re
 import shlex
 import subprocess
 
@@ -213,7 +214,10 @@ def recursion_of_a_million_calls(test, build):
     report = test.autotracer("report", data_dir=run.data_dir).stdout
     assert "app::descend" in report, report
     summary = next(run.data_dir.glob("*/*.summary")).read_text()
-    assert summary.startswith("1000000 spans"), summary
+    # A million returns in a row are more than the ring holds, on a machine that is busy.
+    recorded, dropped = re.match(r"(\d+) spans of 1 functions, (\w+) dropped", summary).groups()
+    assert int(recorded) + (0 if dropped == "none" else int(dropped)) == 1_000_000, summary
+    assert int(recorded) > 500_000, summary
 
 
 @case(ONE_BUILD)
