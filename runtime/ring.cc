@@ -19,9 +19,9 @@ namespace {
 
 constexpr uint64_t kSmallestRing = uint64_t{64} << 10;
 // A thread holds one, so they are small enough for a thousand threads to have theirs.
-constexpr uint32_t kLargestChunk = 32 << 10;
+constexpr uint32_t kLargestChunk = 16 << 10;
 constexpr uint32_t kSmallestChunk = 4 << 10;
-constexpr uint64_t kGrowStep = uint64_t{1} << 20;
+constexpr uint64_t kGrowStep = uint64_t{2} << 20;
 constexpr uint64_t kPage = 4096;
 #ifndef MADV_POPULATE_WRITE
 constexpr int MADV_POPULATE_WRITE = 23;  // Linux 5.14
@@ -192,12 +192,9 @@ bool Ring::AddChunks(uint32_t count) {
 
 bool Ring::Grow() {
   const uint32_t step = static_cast<uint32_t>(kGrowStep / header_->chunk_size);
-  const uint32_t target = std::min(2 * chunk_count(), chunk_limit_);
-  while (chunk_count() < target) {
-    if (AddChunks(std::min(step, target - chunk_count()))) continue;
+  if (chunk_count() < chunk_limit_ && !AddChunks(std::min(step, chunk_limit_ - chunk_count()))) {
     // What is left of the room, if anything.
     chunk_limit_ = chunk_count() + (AddChunks(1) ? 1 : 0);
-    return false;
   }
   return chunk_count() < chunk_limit_;
 }

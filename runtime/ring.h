@@ -33,7 +33,7 @@ class Ring {
   struct Options {
     uint64_t size = uint64_t{32} << 20;  // bytes, all areas together; less where there is less room
     // Of these, for chunks that have memory from the start. The whole: nobody will call Grow.
-    uint64_t first_chunks = uint64_t{4} << 20;
+    uint64_t first_chunks = uint64_t{8} << 20;
     uint64_t process_key = 0;
     uint64_t kernel_start_time = 0;
     std::string folder = kRingFolder;
@@ -59,7 +59,7 @@ class Ring {
   }
   // Reader: puts a drained chunk back.
   void Free(Chunk* freed);
-  // Reader: gives memory to more chunks, as many bytes of them as have it already, while the tmpfs
+  // Reader: gives memory to some more chunks, while the tmpfs
   // has room. Returns false when the ring is as large as it gets.
   bool Grow();
   bool HasFreeChunk() const {
