@@ -1,0 +1,40 @@
+// What every file *_fuzz.cc here has: one function that is given foreign bytes and reads them as
+// the product does. It ends by returning; anything else (a crash, a sanitizer's report, Require) is
+// a finding. libFuzzer calls it with bytes of its own making; replay_main.cc, in every other build,
+// with the files in seeds/.
+#ifndef AUTOTRACE_TESTS_FUZZ_FUZZ_TARGET_H_
+#define AUTOTRACE_TESTS_FUZZ_FUZZ_TARGET_H_
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <string_view>
+
+// libFuzzer's entry point. Returns 0.
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
+
+namespace autotrace::fuzz {
+
+inline std::string_view AsText(const uint8_t* data, size_t size) {
+  return {reinterpret_cast<const char*>(data), size};
+}
+
+// Ends the process, saying what did not hold, unless it holds.
+inline void Require(bool holds, const char* what) {
+  if (holds) return;
+  fprintf(stderr, "does not hold: %s\n", what);
+  abort();
+}
+
+// Reads every byte, so that a view of what is not there is noticed.
+inline void Touch(std::string_view text) {
+  unsigned char sum = 0;
+  for (const char c : text) sum = static_cast<unsigned char>(sum + c);
+  asm volatile("" : : "r"(sum));  // used
+}
+
+}  // namespace autotrace::fuzz
+
+#endif  // AUTOTRACE_TESTS_FUZZ_FUZZ_TARGET_H_
