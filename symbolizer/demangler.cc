@@ -111,7 +111,7 @@ DemangleResult Demangle(std::string_view mangled, DemangledForm form, size_t sta
   if (mangled.size() > kMaxDemangledLength || DemanglerStack(mangled) > stack) {
     return DemangleResult::kTooLarge;
   }
-  BoundedOutput output = {write, context, kMaxDemangledText, {}};
+  BoundedOutput output = {write, context, MaxDemangledText(mangled), {}};
   return DemangleBounded(mangled, form, &output);
 }
 

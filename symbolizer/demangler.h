@@ -12,8 +12,9 @@ namespace autotrace::symbolizer {
 
 // Longer names are not demangled.
 inline constexpr size_t kMaxDemangledLength = 2048;
-// A demangled text that would be longer is given up. Real names have a few kilobytes.
-inline constexpr size_t kMaxDemangledText = 64 * 1024;
+// A demangled text that would be longer is given up. Relative to its name, so that a file of many
+// such names takes no more than a small multiple of its size; "_ZNSsC1Ev" has ten times its length.
+constexpr size_t MaxDemangledText(std::string_view mangled) { return 256 + 32 * mangled.size(); }
 
 enum class DemangledForm { kFunction, kType };  // "_ZN1a1fEv"; "N1a5ThingE", as in std::type_info
 enum class DemangleResult {

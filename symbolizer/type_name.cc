@@ -16,7 +16,7 @@ void Append(void* text, const char* piece, size_t size) {
 
 std::string TypeName(std::string_view mangled) {
   std::string name;
-  name.reserve(kMaxDemangledText);
+  name.reserve(MaxDemangledText(mangled));
   const DemangleResult result =
       Demangle(mangled, DemangledForm::kType, kQualifiedNameStack, Append, &name);
   if (result != DemangleResult::kDone) return std::string(mangled);

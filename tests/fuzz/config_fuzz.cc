@@ -7,20 +7,20 @@
 #include "filters/pipeline_rules.h"
 #include "tests/fuzz/fuzz_target.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace autotrace;
-  using fuzz::Require;
-  const filters::LoadResult result = filters::ParseConfig(fuzz::AsText(data, size), "fuzz.yaml");
+namespace autotrace::fuzz {
+
+void TestInput(std::string_view bytes) {
+  const filters::LoadResult result = filters::ParseConfig(bytes, "fuzz.yaml");
   for (const std::string& warning : result.warnings) {
     Require(warning.find('\n') == std::string::npos, "a warning is one line");
   }
   if (!result.error.empty()) {
     Require(result.error.find('\n') == std::string::npos, "an error is one line");
     Require(result.effective.empty(), "an error leaves nothing in effect");
-    return 0;
+    return;
   }
-  fuzz::Touch(filters::FormatEffective(result));
-  fuzz::Touch(filters::ToYaml(result.config, /*with_secrets=*/false));
+  Touch(filters::FormatEffective(result));
+  Touch(filters::ToYaml(result.config, /*with_secrets=*/false));
   const std::string yaml = filters::ToYaml(result.config, /*with_secrets=*/true);
   const filters::LoadResult again = filters::ParseConfig(yaml, "again.yaml");
   if (!again.error.empty()) fprintf(stderr, "%s\n%s\n", again.error.c_str(), yaml.c_str());
@@ -29,6 +29,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
 
   const filters::FunctionFilter filter(result.config);
   const filters::PipelineRules pipelines(result.config);
-  for (const std::string& unmatched : filter.UnmatchedPatterns()) fuzz::Touch(unmatched);
-  return 0;
+  for (const std::string& unmatched : filter.UnmatchedPatterns()) Touch(unmatched);
 }
+
+}  // namespace autotrace::fuzz

@@ -1,25 +1,18 @@
 // What every file *_fuzz.cc here has: one function that is given foreign bytes and reads them as
-// the product does. It ends by returning; anything else (a crash, a sanitizer's report, Require) is
-// a finding. libFuzzer calls it with bytes of its own making; replay_main.cc, in every other build,
-// with the files in seeds/.
+// the product does. libFuzzer calls it with bytes of its own making (libfuzzer_entry.cc);
+// replay_main.cc, in every other build, with the files in seeds/.
 #ifndef AUTOTRACE_TESTS_FUZZ_FUZZ_TARGET_H_
 #define AUTOTRACE_TESTS_FUZZ_FUZZ_TARGET_H_
 
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include <string_view>
 
-// libFuzzer's entry point. Returns 0.
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
-
 namespace autotrace::fuzz {
 
-inline std::string_view AsText(const uint8_t* data, size_t size) {
-  return {reinterpret_cast<const char*>(data), size};
-}
+// Ends by returning; anything else (a crash, a sanitizer's report, Require) is a finding.
+void TestInput(std::string_view bytes);
 
 // Ends the process, saying what did not hold, unless it holds.
 inline void Require(bool holds, const char* what) {

@@ -3,6 +3,7 @@
 //   make_fuzz_seeds tests/fuzz/seeds
 #include <stdio.h>
 
+#include <exception>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -147,6 +148,20 @@ void WriteHostileSegments(const std::string& folder) {
   thrown.Span({.function = 0x1200, .start = 30, .end = 35, .sequence = 3});
   write("found-doubling_exception_type", Preamble().Add(1, thrown, 1000));
 
+  // Names whose text has tens of thousands of characters each.
+  StreamBuilder names(Fields());
+  names.Process();
+  Records named;
+  for (uint64_t i = 0; i < 300; ++i) {
+    std::string name = "_ZN1a1fI1AIiiE";
+    for (const char last : std::string_view("23456789AB")) {
+      name.append("S1_IS").append(1, last).append("_S").append(1, last).append("_E");
+    }
+    names.Function(0x1100 + i, name + "EEvv", 1);
+    named.Span({.function = 0x1100 + i, .start = 20, .end = 25, .sequence = 2 + i});
+  }
+  write("found-doubling_names", names.Add(1, named, 1000));
+
   // Details of spans that never come.
   Records details;
   for (uint64_t i = 0; i < 2000; ++i) details.Extension(ExtensionType::kName, 100 + i, "");
@@ -175,18 +190,24 @@ void WriteRings(const std::string& folder) {
   test::WriteFile(folder + "empty", RingBuilder(Fields(), kSmall).Build());
 }
 
+void WriteAll(const std::string& folder) {
+  test::WriteFile(folder + "/config/all_keys.yaml", AllKeys());
+  WriteSegments(folder + "/segment/");
+  WriteHostileSegments(folder + "/segment/");
+  WriteRings(folder + "/ring/");
+}
+
 }  // namespace
 }  // namespace autotrace::testing
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   if (argc != 2) {
     fprintf(stderr, "usage: make_fuzz_seeds FOLDER\n");
     return 2;
   }
-  const std::string folder = argv[1];
-  autotrace::test::WriteFile(folder + "/config/all_keys.yaml", autotrace::testing::AllKeys());
-  autotrace::testing::WriteSegments(folder + "/segment/");
-  autotrace::testing::WriteHostileSegments(folder + "/segment/");
-  autotrace::testing::WriteRings(folder + "/ring/");
+  autotrace::testing::WriteAll(argv[1]);
   return 0;
+} catch (const std::exception& error) {
+  fprintf(stderr, "make_fuzz_seeds: %s\n", error.what());
+  return 1;
 }

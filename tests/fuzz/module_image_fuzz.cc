@@ -45,14 +45,13 @@ void AskEverything(ModuleImage* image) {
 }
 
 }  // namespace
-}  // namespace autotrace::fuzz
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace autotrace;
-  static const fuzz::MemoryFile file;
-  file.Set(fuzz::AsText(data, size));
+void TestInput(std::string_view bytes) {
+  static const MemoryFile file;
+  file.Set(bytes);
   symbolizer::ModuleImage image;
   // No debug files: what a name in .gnu_debuglink leads to would depend on the machine.
-  if (image.Map(file.path().c_str(), "/nonexistent")) fuzz::AskEverything(&image);
-  return 0;
+  if (image.Map(file.path().c_str(), "/nonexistent")) AskEverything(&image);
 }
+
+}  // namespace autotrace::fuzz

@@ -31,19 +31,18 @@ class NamedFunction final : public filters::Function {
 };
 
 }  // namespace
-}  // namespace autotrace::fuzz
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace autotrace;
+void TestInput(std::string_view bytes) {
   using filters::Pattern;
-  std::string_view lines = fuzz::AsText(data, size);
-  const std::string_view text = fuzz::TakeLine(&lines);
-  const fuzz::NamedFunction function(lines);
+  std::string_view lines = bytes;
+  const std::string_view text = TakeLine(&lines);
+  const NamedFunction function(lines);
   Pattern pattern;
   std::string error;
   const bool parsed = Pattern::Parse(text, &pattern, &error);
   const Pattern::Match match = pattern.Matches(function);
-  fuzz::Require(parsed || !error.empty(), "a refusal says what is wrong");
-  fuzz::Require(parsed || match == Pattern::Match::kNo, "a refused pattern matches nothing");
-  return 0;
+  Require(parsed || !error.empty(), "a refusal says what is wrong");
+  Require(parsed || match == Pattern::Match::kNo, "a refused pattern matches nothing");
 }
+
+}  // namespace autotrace::fuzz

@@ -23,7 +23,7 @@ namespace {
 
 constexpr double kMostSeconds = 1;
 // What an input may take whatever its size, and for each of its bytes.
-constexpr size_t kMemoryAtLeast = size_t{8} << 20;
+constexpr size_t kMemoryAtLeast = size_t{4} << 20;
 constexpr size_t kMemoryPerByte = 64;
 
 double ProcessorSeconds() {
@@ -53,7 +53,7 @@ bool Replay(const std::string& path) {
   ResetPeakMemory();
   const size_t memory_before = PeakMemory();
   const double start = ProcessorSeconds();
-  LLVMFuzzerTestOneInput(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
+  TestInput(bytes);
   const double seconds = ProcessorSeconds() - start;
   const size_t peak = PeakMemory();
   const size_t memory = peak > memory_before ? peak - memory_before : 0;

@@ -58,19 +58,17 @@ void Decode(const exporter::RingSnapshot& ring) {
 }
 
 }  // namespace
-}  // namespace autotrace::fuzz
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace autotrace;
-  const absl::StatusOr<exporter::RingSnapshot> ring =
-      exporter::CopyRing(fuzz::WriteRing(fuzz::AsText(data, size)));
+void TestInput(std::string_view bytes) {
+  const absl::StatusOr<exporter::RingSnapshot> ring = exporter::CopyRing(WriteRing(bytes));
   if (ring.ok()) {
-    fuzz::Decode(*ring);
+    Decode(*ring);
   } else {
-    fuzz::Require(!ring.status().message().empty(), "an error says what is wrong");
+    Require(!ring.status().message().empty(), "an error says what is wrong");
   }
-  return 0;
 }
+
+}  // namespace autotrace::fuzz
 
 #ifdef AUTOTRACE_FUZZ
 extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max_size,

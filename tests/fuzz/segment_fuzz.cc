@@ -69,19 +69,17 @@ void Decode(std::string_view stream, bool prescan) {
 }
 
 }  // namespace
-}  // namespace autotrace::fuzz
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace autotrace::fuzz;
-  if (size < kBegin) return 0;
-  const std::string_view bytes = AsText(data, size);
+void TestInput(std::string_view bytes) {
+  if (bytes.size() < kBegin) return;
   const std::string_view stream = bytes.substr(kBegin);
   BlockParser parser(stream);
   CompareWithFile(bytes, Blocks(&parser), parser);
   Decode(stream, /*prescan=*/false);
   Decode(stream, /*prescan=*/true);
-  return 0;
 }
+
+}  // namespace autotrace::fuzz
 
 #ifdef AUTOTRACE_FUZZ
 extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max_size,

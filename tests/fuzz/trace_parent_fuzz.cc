@@ -4,19 +4,20 @@
 #include "runtime/trace_parent.h"
 #include "tests/fuzz/fuzz_target.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace autotrace;
+namespace autotrace::fuzz {
+
+void TestInput(std::string_view bytes) {
   // A copy of its own: a read beyond it is then a read beyond an allocation.
-  const std::string text(fuzz::AsText(data, size));
+  const std::string text(bytes);
   OuterParent parent;
-  if (!ParseTraceParent(text, &parent)) return 0;
-  fuzz::Require((parent.trace_id[0] | parent.trace_id[1]) != 0 && parent.span_id != 0,
-                "ids are not zero");
+  if (!ParseTraceParent(text, &parent)) return;
+  Require((parent.trace_id[0] | parent.trace_id[1]) != 0 && parent.span_id != 0,
+          "ids are not zero");
   char formatted[kTraceParentSize];
   FormatTraceParent(parent, IdSecret{}, formatted);
-  fuzz::Require(text.substr(2, 51) == std::string(formatted + 2, 51), "ids are what was read");
+  Require(text.substr(2, 51) == std::string(formatted + 2, 51), "ids are what was read");
   OuterParent again;
-  fuzz::Require(ParseTraceParent({formatted, sizeof(formatted)}, &again),
-                "what is written is read");
-  return 0;
+  Require(ParseTraceParent({formatted, sizeof(formatted)}, &again), "what is written is read");
 }
+
+}  // namespace autotrace::fuzz
