@@ -1,22 +1,10 @@
 #include "exporter/exception_events.h"
 
-#include <cxxabi.h>
-#include <stdlib.h>
-
-#include <memory>
 #include <utility>
 
+#include "symbolizer/type_name.h"
+
 namespace autotrace::exporter {
-namespace {
-
-std::string TypeName(const std::string& mangled) {
-  int status = 0;
-  const std::unique_ptr<char, void (*)(void*)> name(
-      abi::__cxa_demangle(mangled.c_str(), nullptr, nullptr, &status), &free);
-  return status == 0 && name != nullptr ? std::string(name.get()) : mangled;
-}
-
-}  // namespace
 
 const ExceptionEvents::Known& ExceptionEvents::Find(const ExceptionDetails& exception,
                                                     ClockMap& clock, AddressSpace& addresses) {
@@ -33,7 +21,7 @@ const ExceptionEvents::Known& ExceptionEvents::Find(const ExceptionDetails& exce
   const auto add = [&](const char* key, std::string text) {
     if (!text.empty()) known.event.attributes.emplace_back(key, std::move(text));
   };
-  const std::string type = TypeName(exception.type);
+  const std::string type = symbolizer::TypeName(exception.type);
   known.description = type;
   if (!exception.message.empty()) known.description += ": " + exception.message;
   add("exception.type", type);

@@ -1,5 +1,6 @@
 #include "exporter/module_files.h"
 
+#include <limits.h>
 #include <sys/stat.h>
 
 #include "absl/strings/str_format.h"
@@ -42,7 +43,8 @@ bool ModuleFile::Usable() {
 }
 
 std::string ModuleFile::WithoutSymbol(uint64_t address) const {
-  return absl::StrFormat("%s+0x%x", BaseName(path_), address);
+  // Every address of a stack gets this text, and a recorded path can be as long as a block.
+  return absl::StrFormat("%s+0x%x", BaseName(path_).substr(0, NAME_MAX), address);
 }
 
 std::string ModuleFile::FunctionName(uint64_t address) {

@@ -30,7 +30,8 @@ class ModuleFile {
   const std::string& path() const { return path_; }
 
   // Qualified name of the function that starts at (or contains) this address; "module+0xoffset"
-  // when there is none or the file is another one than at the time of the run.
+  // when there is none or the file is another one than at the time of the run. Then no longer than
+  // a file's name can be and the number, whatever was recorded as path.
   std::string FunctionName(uint64_t address);
   // Fills in file and line of the function that starts at this address, when they are known.
   void LocateFunction(uint64_t address, Function* function);

@@ -46,7 +46,8 @@ using Attribute = std::pair<std::string, AttributeValue>;
 
 struct Function {
   std::string name;  // qualified; "module+0xoffset" when there is no symbol
-  std::string module_path;
+  // The binary's own: paths are recorded, and thousands of functions may name a long one.
+  std::string_view module_path;
   std::string file;  // empty: unknown
   uint32_t line = 0;
 };

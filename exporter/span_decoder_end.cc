@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "exporter/byte_order.h"
 #include "exporter/span_decoder_impl.h"
 #include "runtime/ids.h"

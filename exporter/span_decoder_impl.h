@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "absl/container/btree_map.h"
-#include "absl/container/flat_hash_map.h"
+#include "absl/container/node_hash_map.h"
 #include "exporter/address_space.h"
 #include "exporter/clock_map.h"
 #include "exporter/described_process.h"
@@ -45,7 +45,9 @@ class SpanDecoder::Impl {
     std::deque<Thread> names;        // what it was called, as long as somebody may ask
     ThreadTraces traces;
     OpenFrames open;
-    absl::flat_hash_map<uint64_t, SpanDetails> details;  // by sequence, until its record comes
+    // By sequence, until its record comes. Nodes: they are large, and a table of them is mostly
+    // room.
+    absl::node_hash_map<uint64_t, SpanDetails> details;
     ExceptionEvents exceptions;
     uint64_t last_end = 0;  // ticks
   };

@@ -1,20 +1,9 @@
 #include "symbolizer/function_name.h"
 
-#include <string.h>
-
-// libiberty.h would declare basename() in a way that contradicts <string.h>.
-#define HAVE_DECL_BASENAME 1
-#include <libiberty/demangle.h>
+#include "symbolizer/demangler.h"
 
 namespace autotrace::symbolizer {
 namespace {
-
-// From libiberty's options: it refuses names of over 1024 characters without this one. Here the
-// length and the stack are bounded instead.
-constexpr int kDemanglerOptions = DMGL_NO_RECURSE_LIMIT;
-
-constexpr size_t kStackPerCharacter = 440;
-constexpr size_t kStackAtLeast = 16 * 1024;
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
@@ -27,7 +16,7 @@ class NameWriter {
   void Write(const char* text, size_t size) {
     for (size_t i = 0; i < size; ++i) Write(text[i]);
   }
-  static void Callback(const char* text, size_t size, void* writer) {
+  static void Callback(void* writer, const char* text, size_t size) {
     static_cast<NameWriter*>(writer)->Write(text, size);
   }
 
@@ -140,67 +129,6 @@ std::string_view WithoutSuffixes(std::string_view name, bool is_mangled) {
   }
 }
 
-// <call-offset> ::= h <number> _ | v <number> _ <number> _ without its letter: moves past `count`
-// numbers, each with its underscore. Null when that is not what stands there.
-const char* SkipNumbers(const char* text, int count) {
-  for (; count > 0; --count) {
-    if (*text == 'n') ++text;
-    if (!IsDigit(*text)) return nullptr;
-    while (IsDigit(*text)) ++text;
-    if (*text++ != '_') return nullptr;
-  }
-  return text;
-}
-
-const char* SkipCallOffset(const char* text) {
-  if (*text == 'h') return SkipNumbers(text + 1, 1);
-  if (*text == 'v') return SkipNumbers(text + 1, 2);
-  return nullptr;
-}
-
-// A thunk is shown under the name of its function. Turns "_ZThn16_N1A1fEv" into "_ZN1A1fEv" in
-// place and returns where that starts; `name` itself when it is no thunk.
-char* SkipThunk(char* name) {
-  const char* encoding = nullptr;
-  if (strncmp(name, "_ZTc", 4) == 0) {
-    encoding = SkipCallOffset(name + 4);
-    if (encoding != nullptr) encoding = SkipCallOffset(encoding);
-  } else if (strncmp(name, "_ZT", 3) == 0) {
-    encoding = SkipCallOffset(name + 3);
-  } else if (strncmp(name, "_ZGTt", 5) == 0 || strncmp(name, "_ZGTn", 5) == 0) {
-    encoding = name + 5;
-  }
-  if (encoding == nullptr) return name;
-  char* start = name + (encoding - name) - 2;
-  start[0] = '_';
-  start[1] = 'Z';
-  return start;
-}
-
-// An upper bound of what libiberty's demangler puts on the stack. Besides its recursion and its
-// arrays of components, it copies the list of enclosing templates for each reference to a template
-// parameter.
-size_t DemanglerStack(std::string_view name) {
-  size_t templates = 0;
-  size_t references = 0;
-  for (size_t i = 0; i < name.size(); ++i) {
-    const char next = i + 1 < name.size() ? name[i + 1] : '\0';
-    if (name[i] == 'I') ++templates;
-    if ((name[i] == 'R' || name[i] == 'O') && (next == 'T' || next == 'S')) ++references;
-  }
-  // Each entry takes 16 bytes; an entry reached through a substitution counts twice.
-  return kStackAtLeast + kStackPerCharacter * name.size() + 64 * templates * (references + 1);
-}
-
-// In a frame of its own, so that the copy's space is only taken when the name is demangled.
-[[gnu::noinline]] bool Demangle(std::string_view name, NameWriter* writer) {
-  char copy[kMaxDemangledLength + 1];
-  memcpy(copy, name.data(), name.size());
-  copy[name.size()] = '\0';
-  return cplus_demangle_v3_callback(SkipThunk(copy), kDemanglerOptions, NameWriter::Callback,
-                                    writer) != 0;
-}
-
 // The scope of a name that is too long: its plain components, up to the first that is not plain.
 // False when there is none.
 bool WriteScope(std::string_view name, NameWriter* writer) {
@@ -240,9 +168,14 @@ size_t QualifiedName(std::string_view linker_name, char* out, size_t capacity, s
   const bool is_mangled = linker_name.starts_with("_Z");
   const std::string_view name = WithoutSuffixes(linker_name, is_mangled);
   if (is_mangled) {
-    const bool fits = name.size() <= kMaxDemangledLength && DemanglerStack(name) <= stack;
     NameWriter writer(out, capacity);
-    if (fits ? Demangle(name, &writer) : WriteScope(name, &writer)) return writer.Finish();
+    const DemangleResult result =
+        Demangle(name, DemangledForm::kFunction, stack, NameWriter::Callback, &writer);
+    if (result == DemangleResult::kDone) return writer.Finish();
+    if (result == DemangleResult::kTooLarge) {
+      NameWriter scope_writer(out, capacity);
+      if (WriteScope(name, &scope_writer)) return scope_writer.Finish();
+    }
   }
   NameWriter writer(out, capacity);
   writer.Write(name.data(), name.size());

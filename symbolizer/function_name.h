@@ -22,9 +22,10 @@
 
 namespace autotrace::symbolizer {
 
-// Longer linker names, and shorter ones that could need more stack than there is, are not demangled
-// in full: what is left is the scope up to the first template argument, "app::Parser<...>".
-inline constexpr size_t kMaxDemangledLength = 2048;
+// Linker names that demangler.h finds too large, and those that could need more stack than there
+// is, are not demangled in full: what is left is the scope up to the first template argument,
+// "app::Parser<...>".
+//
 // Enough for every name that is demangled, and somewhat less than a stack of 1 MiB. Real names take
 // 120 bytes per character, contrived ones 430.
 inline constexpr size_t kQualifiedNameStack = 960 * 1024;

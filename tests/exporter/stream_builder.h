@@ -282,15 +282,19 @@ inline format::OpenFrame MakeFrame(uint64_t function, uint64_t start, uint64_t s
 // A ring file.
 class RingBuilder {
  public:
-  static constexpr uint32_t kChunkSize = 4096;
-  static constexpr uint64_t kAreaSize = 8192;
+  // Bytes, multiples of 8: of a chunk with its header, of the metadata and of an open-frame area.
+  struct Sizes {
+    uint32_t chunk = 4096;
+    uint64_t area = 8192;
+  };
 
-  explicit RingBuilder(const ProcessFields& fields) : fields_(fields) {}
+  explicit RingBuilder(const ProcessFields& fields) : RingBuilder(fields, Sizes()) {}
+  RingBuilder(const ProcessFields& fields, Sizes sizes) : fields_(fields), sizes_(sizes) {}
 
   RingBuilder& Chunk(uint32_t thread_index, uint32_t chunk_sequence, const Records& records,
                      format::ChunkState state = format::ChunkState::kOwned,
                      uint64_t claim_ticks = 0) {
-    std::string chunk(kChunkSize, '\0');
+    std::string chunk(sizes_.chunk, '\0');
     Store(&chunk, offsetof(format::ChunkHeader, state), static_cast<uint32_t>(state));
     Store(&chunk, offsetof(format::ChunkHeader, thread_index), thread_index);
     Store(&chunk, offsetof(format::ChunkHeader, chunk_sequence), chunk_sequence);
@@ -318,33 +322,33 @@ class RingBuilder {
 
   std::string Build() const {
     using format::RingHeader;
-    constexpr uint64_t kMetadata = 4096;
-    constexpr uint64_t kOpenFrames = kMetadata + kAreaSize;
-    constexpr uint64_t kChunks = kOpenFrames + 2 * kAreaSize;
-    std::string bytes(kChunks, '\0');
+    constexpr uint64_t kMetadata = 512;
+    const uint64_t open_frames = kMetadata + sizes_.area;
+    const uint64_t chunks = open_frames + 2 * sizes_.area;
+    std::string bytes(chunks, '\0');
     bytes.replace(0, 8, format::kRingMagic, 8);
     Store(&bytes, offsetof(RingHeader, version), format::kVersion);
     Store(&bytes, offsetof(RingHeader, header_size), static_cast<uint32_t>(sizeof(RingHeader)));
     Store(&bytes, offsetof(RingHeader, process_key), fields_.process_key);
     Store(&bytes, offsetof(RingHeader, pid), fields_.pid);
     Store(&bytes, offsetof(RingHeader, kernel_start_time), fields_.kernel_start_time);
-    Store(&bytes, offsetof(RingHeader, chunk_size), kChunkSize);
+    Store(&bytes, offsetof(RingHeader, chunk_size), sizes_.chunk);
     Store(&bytes, offsetof(RingHeader, chunk_count),
-          static_cast<uint32_t>(chunks_.size() / kChunkSize));
+          static_cast<uint32_t>(chunks_.size() / sizes_.chunk));
     Store(&bytes, offsetof(RingHeader, metadata_offset), kMetadata);
-    Store(&bytes, offsetof(RingHeader, metadata_capacity), kAreaSize);
+    Store(&bytes, offsetof(RingHeader, metadata_capacity), sizes_.area);
     Store(&bytes, offsetof(RingHeader, metadata_size), uint64_t{metadata_.size()});
-    Store(&bytes, offsetof(RingHeader, open_frames_offset), kOpenFrames);
-    Store(&bytes, offsetof(RingHeader, open_frames_capacity), kAreaSize);
+    Store(&bytes, offsetof(RingHeader, open_frames_offset), open_frames);
+    Store(&bytes, offsetof(RingHeader, open_frames_capacity), sizes_.area);
     Store(&bytes, offsetof(RingHeader, open_frames_current), uint64_t{2});
-    Store(&bytes, offsetof(RingHeader, chunks_offset), kChunks);
+    Store(&bytes, offsetof(RingHeader, chunks_offset), chunks);
     Store(&bytes, offsetof(RingHeader, heartbeat_ticks), heartbeat_ticks_);
     for (size_t i = 0; i < counters_.size(); ++i) {
       Store(&bytes, offsetof(RingHeader, counters) + 8 * i, counters_[i]);
     }
     bytes.replace(kMetadata, metadata_.size(), metadata_);
-    Store(&bytes, kOpenFrames + kAreaSize, uint64_t{open_frames_.size()});
-    bytes.replace(kOpenFrames + kAreaSize + 8, open_frames_.size(), open_frames_);
+    Store(&bytes, open_frames + sizes_.area, uint64_t{open_frames_.size()});
+    bytes.replace(open_frames + sizes_.area + 8, open_frames_.size(), open_frames_);
     return bytes + chunks_;
   }
 
@@ -355,6 +359,7 @@ class RingBuilder {
   }
 
   const ProcessFields fields_;
+  const Sizes sizes_;
   std::string chunks_;
   std::string metadata_;
   std::string open_frames_;

@@ -5,7 +5,9 @@
 #include <catch2/catch.hpp>
 #include <set>
 #include <string>
+#include <string_view>
 
+#include "symbolizer/type_name.h"
 #include "test_programs.h"
 #include "tests/support/test_files.h"
 
@@ -306,6 +308,37 @@ TEST_CASE("a name that needs more stack than there is keeps its scope") {
   char buffer[1024];
   CHECK(std::string(buffer, QualifiedName(deep, buffer, sizeof(buffer), 64 * 1024)) ==
         "app::f<...>");
+}
+
+// Each type has the one before it twice, so the text would have 2^30 pieces and more. `type`: the
+// substitution that names A; `first`: the digit of the one that its first instance gets.
+std::string DoublingTypes(const std::string& type, char first) {
+  std::string types = "1AIiiE";
+  for (const char last : std::string_view("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")) {
+    if (last < first) continue;
+    const std::string before = std::string("S") + last + "_";
+    types += type + "I" + before + before + "E";
+  }
+  return types;
+}
+
+TEST_CASE("a name that stands for a text without end keeps its scope") {
+  const std::string name = "_Z1fI" + DoublingTypes("S0_", '1') + "Evv";
+  CHECK(QualifiedName(name) == "f<...>");
+  char buffer[64];
+  CHECK(std::string(buffer, QualifiedName(name, buffer, sizeof(buffer))) == "f<...>");
+}
+
+TEST_CASE("a type has the name that people write, or the linker's where that has no end") {
+  CHECK(TypeName("St13runtime_error") == "std::runtime_error");
+  CHECK(TypeName("N3app5ErrorIiEE") == "app::Error<int>");
+  CHECK(TypeName("NSt8ios_base7failureB5cxx11E") == "std::ios_base::failure[abi:cxx11]");
+  CHECK(TypeName("PFviE") == "void (*)(int)");
+  CHECK(TypeName("i") == "int");
+  CHECK(TypeName("") == "");
+  CHECK(TypeName("no type") == "no type");
+  const std::string endless = "Fv" + DoublingTypes("S_", '0') + "E";
+  CHECK(TypeName(endless) == endless);
 }
 
 }  // namespace
