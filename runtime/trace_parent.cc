@@ -35,6 +35,11 @@ char* FormatHex(const void* bytes, size_t size, char* text) {
   return text;
 }
 
+char* Append(std::string_view piece, char* text) {
+  for (const char character : piece) *text++ = character;
+  return text;
+}
+
 }  // namespace
 
 bool ParseTraceParent(std::string_view text, OuterParent* parent) {
@@ -64,11 +69,11 @@ bool ParseTraceParent(std::string_view text, OuterParent* parent) {
 void FormatTraceParent(const OuterParent& identity, const IdSecret& secret, char* text) {
   const uint64_t span_id =
       identity.sequence != 0 ? SpanIdOf(secret, identity.sequence) : identity.span_id;
-  memcpy(text, "00-", 3);
-  text = FormatHex(identity.trace_id, sizeof(identity.trace_id), text + 3);
+  text = Append("00-", text);
+  text = FormatHex(identity.trace_id, sizeof(identity.trace_id), text);
   *text++ = '-';
   text = FormatHex(&span_id, sizeof(span_id), text);
-  memcpy(text, "-01", 3);
+  Append("-01", text);
 }
 
 }  // namespace autotrace

@@ -122,7 +122,8 @@ void NoteRegister(int number, uint64_t value) {
 using Raise = _Unwind_Reason_Code (*)(_Unwind_Exception*);
 using SetRegister = void (*)(_Unwind_Context*, int, _Unwind_Word);
 using SetAddress = void (*)(_Unwind_Context*, _Unwind_Ptr);
-using BeginCatch = void* (*)(void*);
+using Pointer = void*;
+using BeginCatch = Pointer (*)(void*);
 
 }  // namespace
 }  // namespace autotrace
@@ -135,27 +136,27 @@ using BeginCatch = void* (*)(void*);
 #define AUTOTRACE_UNWIND_HOOKS(suffix, runtime)                                                   \
   AUTOTRACE_INTERPOSED _Unwind_Reason_Code autotrace_raise_##suffix(                              \
       _Unwind_Exception* exception) {                                                             \
-    TellRaised(&runtime, exception, false, AUTOTRACE_CFA, AUTOTRACE_CALLER);                      \
-    return runtime.raise.As<Raise>()(exception);                                                  \
+    TellRaised(&(runtime), exception, false, AUTOTRACE_CFA, AUTOTRACE_CALLER);                    \
+    return (runtime).raise.As<Raise>()(exception);                                                \
   }                                                                                               \
   AUTOTRACE_INTERPOSED _Unwind_Reason_Code autotrace_rethrow_##suffix(                            \
       _Unwind_Exception* exception) {                                                             \
-    TellRaised(&runtime, exception, true, AUTOTRACE_CFA, AUTOTRACE_CALLER);                       \
-    return runtime.rethrow.As<Raise>()(exception);                                                \
+    TellRaised(&(runtime), exception, true, AUTOTRACE_CFA, AUTOTRACE_CALLER);                     \
+    return (runtime).rethrow.As<Raise>()(exception);                                              \
   }                                                                                               \
   AUTOTRACE_INTERPOSED void autotrace_set_register_##suffix(_Unwind_Context* context, int number, \
                                                             _Unwind_Word value) {                 \
     NoteRegister(number, value);                                                                  \
-    return runtime.set_register.As<SetRegister>()(context, number, value);                        \
+    return (runtime).set_register.As<SetRegister>()(context, number, value);                      \
   }                                                                                               \
   AUTOTRACE_INTERPOSED void autotrace_set_address_##suffix(_Unwind_Context* context,              \
                                                            _Unwind_Ptr address) {                 \
-    TellLanding(&runtime, context);                                                               \
-    return runtime.set_address.As<SetAddress>()(context, address);                                \
+    TellLanding(&(runtime), context);                                                             \
+    return (runtime).set_address.As<SetAddress>()(context, address);                              \
   }                                                                                               \
-  AUTOTRACE_INTERPOSED void* autotrace_begin_catch_##suffix(void* exception) {                    \
-    TellCaught(&runtime, exception);                                                              \
-    return runtime.begin_catch.As<BeginCatch>()(exception);                                       \
+  AUTOTRACE_INTERPOSED Pointer autotrace_begin_catch_##suffix(void* exception) {                  \
+    TellCaught(&(runtime), exception);                                                            \
+    return (runtime).begin_catch.As<BeginCatch>()(exception);                                     \
   }
 
 namespace autotrace {

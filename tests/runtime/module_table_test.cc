@@ -35,7 +35,7 @@ class Opened {
   uint64_t Function(const char* name) const {
     return reinterpret_cast<uint64_t>(dlsym(handle_, name));
   }
-  int Ask() const { return reinterpret_cast<int (*)()>(Function("ask"))(); }
+  int Ask() const { return reinterpret_cast<int (*)()>(Function("Ask"))(); }
 
  private:
   void* handle_;
@@ -86,16 +86,16 @@ TEST_CASE("a library that is opened again at its old place is the same module wi
     {
       const Opened library(AUTOTRACE_TEST_PLUGIN_ONE);
       if (function == 0) {
-        function = library.Function("ask");
+        function = library.Function("Ask");
         module = fixture.Decide(function, kRecorded | 5);
-        CHECK(fixture.Decide(library.Function("tell"), decision::kKnown) == module);
+        CHECK(fixture.Decide(library.Function("Tell"), decision::kKnown) == module);
         CHECK(fixture.News() == fixture.Loaded(module));
       } else {
-        REQUIRE(library.Function("ask") == function);
+        REQUIRE(library.Function("Ask") == function);
         REQUIRE(fixture.decisions.Lookup(function) == 0);
         REQUIRE(fixture.table->FindRunning(function).module == module);
         REQUIRE(DecisionOf(fixture.decisions.Lookup(function)) == (kRecorded | 5));
-        REQUIRE(DecisionOf(fixture.decisions.Lookup(library.Function("tell"))) == decision::kKnown);
+        REQUIRE(DecisionOf(fixture.decisions.Lookup(library.Function("Tell"))) == decision::kKnown);
       }
       fixture.table->Check();
       REQUIRE(module->state == Module::State::kLoaded);
@@ -121,7 +121,7 @@ TEST_CASE("another library at the same place is another module and has no decisi
   {
     const Opened library(AUTOTRACE_TEST_PLUGIN_ONE);
     REQUIRE(library.Ask() == 1);
-    function = library.Function("ask");
+    function = library.Function("Ask");
     one = fixture.Decide(function);
   }
   SECTION("after somebody looked") { fixture.table->Check(); }
@@ -130,13 +130,13 @@ TEST_CASE("another library at the same place is another module and has no decisi
   {
     const Opened library(AUTOTRACE_TEST_PLUGIN_TWO);
     REQUIRE(library.Ask() == 2);
-    REQUIRE(library.Function("ask") == function);
+    REQUIRE(library.Function("Ask") == function);
     SECTION("the background thread looks first") {
       fixture.table->Check();
       CHECK(one->state == Module::State::kUnloaded);
       CHECK(fixture.decisions.Lookup(function) == 0);
     }
-    two = fixture.Decide(library.Function("tell"));
+    two = fixture.Decide(library.Function("Tell"));
     CHECK(two != one);
     CHECK(one->state == Module::State::kUnloaded);
     CHECK(fixture.decisions.Lookup(function) == 0);
@@ -148,10 +148,10 @@ TEST_CASE("another library at the same place is another module and has no decisi
   // And back.
   fixture.table->Check();
   const Opened library(AUTOTRACE_TEST_PLUGIN_ONE);
-  REQUIRE(library.Function("ask") == function);
-  CHECK(fixture.table->FindRunning(library.Function("tell")).module == one);
+  REQUIRE(library.Function("Ask") == function);
+  CHECK(fixture.table->FindRunning(library.Function("Tell")).module == one);
   CHECK(DecisionOf(fixture.decisions.Lookup(function)) == kRecorded);
-  CHECK(fixture.decisions.Lookup(library.Function("tell")) == 0);
+  CHECK(fixture.decisions.Lookup(library.Function("Tell")) == 0);
   CHECK(fixture.News() == fixture.Unloaded(two) + " " + fixture.Loaded(one));
 }
 
@@ -159,7 +159,7 @@ TEST_CASE("decisions are gone before a library is, and come back when it stays")
   Fixture fixture;
   void* const handle = dlopen(AUTOTRACE_TEST_PLUGIN_ONE, RTLD_NOW);
   REQUIRE(dlopen(AUTOTRACE_TEST_PLUGIN_ONE, RTLD_NOW) == handle);
-  const auto function = reinterpret_cast<uint64_t>(dlsym(handle, "ask"));
+  const auto function = reinterpret_cast<uint64_t>(dlsym(handle, "Ask"));
   Module* module = fixture.Decide(function);
   fixture.table->BeforeClose(handle);
   CHECK(fixture.decisions.Lookup(function) == 0);
@@ -189,12 +189,12 @@ TEST_CASE("the same file under another name is another module") {
   uint64_t function = 0;
   {
     const Opened library(AUTOTRACE_TEST_PLUGIN_ONE);
-    function = library.Function("ask");
+    function = library.Function("Ask");
     one = fixture.Decide(function);
   }
   fixture.table->Check();
   const Opened library(copy);
-  REQUIRE(library.Function("ask") == function);
+  REQUIRE(library.Function("Ask") == function);
   const Module* two = fixture.Decide(function);
   CHECK(two != one);
   CHECK(two->path_view() == copy);
@@ -204,9 +204,9 @@ TEST_CASE("a library in two namespaces is two modules") {
   Fixture fixture;
   const Opened first(AUTOTRACE_TEST_PLUGIN_ONE);
   const Opened second(AUTOTRACE_TEST_PLUGIN_ONE, /*own_namespace=*/true);
-  REQUIRE(first.Function("ask") != second.Function("ask"));
-  const Module* one = fixture.Decide(first.Function("ask"));
-  const Module* two = fixture.Decide(second.Function("ask"));
+  REQUIRE(first.Function("Ask") != second.Function("Ask"));
+  const Module* one = fixture.Decide(first.Function("Ask"));
+  const Module* two = fixture.Decide(second.Function("Ask"));
   CHECK(one != two);
   CHECK(one->path_view() == two->path_view());
   fixture.table->Check();
@@ -217,7 +217,7 @@ TEST_CASE("a library in two namespaces is two modules") {
 TEST_CASE("while a module is changing, nobody waits and nothing is stored") {
   Fixture fixture;
   const Opened library(AUTOTRACE_TEST_PLUGIN_ONE);
-  const uint64_t function = library.Function("ask");
+  const uint64_t function = library.Function("Ask");
   Module* module = fixture.Decide(function);
   // As another thread that was stopped in the middle.
   module->state = Module::State::kChanging;
@@ -249,7 +249,7 @@ TEST_CASE("threads that look while libraries come and go see no wrong module") {
   for (int round = 0; round < 3000; ++round) {
     const bool is_two = round % 2 == 1;
     const Opened library(is_two ? AUTOTRACE_TEST_PLUGIN_TWO : AUTOTRACE_TEST_PLUGIN_ONE);
-    const uint64_t functions[] = {library.Function("ask"), library.Function("tell")};
+    const uint64_t functions[] = {library.Function("Ask"), library.Function("Tell")};
     for (const uint64_t function : functions) {
       const ModuleTable::Found found = fixture.table->FindRunning(function);
       const std::string_view file = found.module->path_view();

@@ -4,5 +4,5 @@
 #define NAME(a) JOIN(a, PLUGIN_NAME)
 
 int NAME(answer_)(void) { return PLUGIN_ANSWER; }
-int ask(void) { return NAME(answer_)(); }
-int tell(void) { return -NAME(answer_)(); }
+int Ask(void) { return NAME(answer_)(); }
+int Tell(void) { return -NAME(answer_)(); }
