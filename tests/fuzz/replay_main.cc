@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include <algorithm>
+#include <exception>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -92,12 +93,14 @@ std::vector<std::string> FilesOf(int count, char** arguments) {
 }  // namespace autotrace::fuzz
 
 int main(int argc, char** argv) {
-  const std::vector<std::string> files = autotrace::fuzz::FilesOf(argc, argv);
-  if (files.empty()) {
-    fprintf(stderr, "no inputs\n");
+  try {
+    const std::vector<std::string> files = autotrace::fuzz::FilesOf(argc, argv);
+    bool good = !files.empty();
+    if (files.empty()) fprintf(stderr, "no inputs\n");
+    for (const std::string& file : files) good = autotrace::fuzz::Replay(file) && good;
+    return good ? 0 : 1;
+  } catch (const std::exception& error) {
+    fprintf(stderr, "%s\n", error.what());
     return 1;
   }
-  bool good = true;
-  for (const std::string& file : files) good = autotrace::fuzz::Replay(file) && good;
-  return good ? 0 : 1;
 }
