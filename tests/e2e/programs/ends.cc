@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <stdexcept>
 #include <thread>
 
@@ -28,7 +29,9 @@ NOINLINE void must_not_fail() noexcept {
   fails();
   Touch();
 }
+std::atomic<bool> is_waiting{false};
 NOINLINE void waits_to_be_cancelled() {
+  is_waiting = true;
   for (;;) pause();
 }
 NOINLINE void ends() {
@@ -70,7 +73,7 @@ UNTRACED int main(int argument_count, char** arguments) {
     pthread_t thread;
     pthread_create(&thread, nullptr, InThread, nullptr);
     if (app::Is("pthread_cancel")) {
-      usleep(20'000);
+      while (!app::is_waiting) usleep(1000);
       pthread_cancel(thread);
     }
     pthread_join(thread, nullptr);
