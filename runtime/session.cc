@@ -1,6 +1,5 @@
 #include "runtime/session.h"
 
-#include <dlfcn.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -22,6 +21,9 @@
 #include "runtime/stack_capture.h"
 #include "runtime/thread_slot.h"
 #include "runtime/trace_parent.h"
+
+// In programs built with ThreadSanitizer.
+extern "C" __attribute__((weak)) void __tsan_init();
 
 namespace autotrace {
 
@@ -166,8 +168,7 @@ void Session::RemoveOldRuns() {
         const InternalThreadScope internal;
         auto* session = static_cast<Session*>(argument);
         // ThreadSanitizer knows one table only, and would take equal numbers for a race.
-        const bool is_watched = dlsym(RTLD_DEFAULT, "__tsan_init") != nullptr;
-        if (!is_watched && unshare(CLONE_FILES) != 0) return;
+        if (&__tsan_init == nullptr && unshare(CLONE_FILES) != 0) return;
         try {
           for (const std::string& run : session->old_runs_) RemoveRun(run);
           RemoveOrphanedRings(session->shared_.ring.path());
