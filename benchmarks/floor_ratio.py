@@ -15,18 +15,12 @@ import os
 import pathlib
 import re
 import shutil
-import statistics
-import subprocess
 import sys
 import tempfile
 
+from side_by_side import print_ratios, run
+
 HERE = pathlib.Path(__file__).resolve().parent
-
-
-def run(command, folder, **environment):
-    result = subprocess.run(command, cwd=folder, env={**os.environ, **environment}, check=True,
-                            capture_output=True, text=True)
-    return result.stdout, result.stderr
 
 
 def main():
@@ -74,11 +68,7 @@ def main():
         report, _ = run([str(autotracer), '--version'], folder)
         print(f'{report.strip()}, {options.compiler}, {os.cpu_count()} cores,',
               f'{options.rounds} rounds of {options.calls:,} calls')
-        print(f'{"":16}{"ns/call":>9}{"ratio to the floor (median, worst)":>38}')
-        for name, values in nanos.items():
-            ratios = [value / floor for value, floor in zip(values, nanos['floor'])]
-            print(f'{name:16}{statistics.median(values):9.2f}{statistics.median(ratios):28.3f}'
-                  f'{max(ratios):10.3f}')
+        print_ratios(nanos, 'floor', 'ns/call', digits=(2, 3))
     return 1 if lost else 0
 
 

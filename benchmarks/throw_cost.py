@@ -14,17 +14,12 @@ import os
 import pathlib
 import shlex
 import shutil
-import statistics
-import subprocess
 import sys
 import tempfile
 
+from side_by_side import print_ratios, run
+
 HERE = pathlib.Path(__file__).resolve().parent
-
-
-def run(command, folder, **environment):
-    return subprocess.run(command, cwd=folder, env={**os.environ, **environment}, check=True,
-                          capture_output=True, text=True).stdout
 
 
 def main():
@@ -41,8 +36,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         build = [options.compiler, '-O2', str(HERE / 'throw_loop.cc')]
         run(build + ['-o', 'plain'], folder)
-        flags = shlex.split(run([str(autotracer), 'flags', '--compiler', options.compiler], folder))
-        run(build + flags + ['-o', 'traced', '-Wl,--push-state,--no-as-needed', str(runtime),
+        flags, _ = run([str(autotracer), 'flags', '--compiler', options.compiler], folder)
+        run(build + shlex.split(flags) + ['-o', 'traced', '-Wl,--push-state,--no-as-needed', str(runtime),
                              '-Wl,--pop-state', f'-Wl,-rpath,{runtime.parent}'], folder)
         arguments = [str(options.throws), str(options.depth)]
         recording = {'AUTOTRACE_MODULES': 'app', 'AUTOTRACE_MAX_DISK': '16GiB'}
@@ -57,14 +52,10 @@ def main():
         for _ in range(options.rounds):
             for name, measure in variants.items():
                 shutil.rmtree(pathlib.Path(folder) / 'autotrace.data', ignore_errors=True)
-                nanos[name].append(float(measure()))
+                nanos[name].append(float(measure()[0]))
         print(f'{options.compiler}, {os.cpu_count()} cores, {options.rounds} rounds of '
               f'{options.throws:,} exceptions through {options.depth} functions')
-        print(f'{"":16}{"ns/throw":>9}{"ratio to uninstrumented (median, worst)":>42}')
-        for name, values in nanos.items():
-            ratios = [value / plain for value, plain in zip(values, nanos['uninstrumented'])]
-            print(f'{name:16}{statistics.median(values):9.0f}{statistics.median(ratios):32.2f}'
-                  f'{max(ratios):10.2f}')
+        print_ratios(nanos, 'uninstrumented', 'ns/throw', digits=(0, 2))
     return 0
 
 

@@ -36,13 +36,17 @@ void WriteAttribute(JsonWriter& json, std::string_view key, const AttributeView&
   json.EndObject();
 }
 
+void WriteAttributes(JsonWriter& json, const std::vector<Attribute>& attributes) {
+  json.Key("attributes");
+  json.BeginArray();
+  for (const auto& [key, value] : attributes) WriteAttribute(json, key, View(value));
+  json.EndArray();
+}
+
 void WriteResource(JsonWriter& json, const Process& process) {
   json.Key("resource");
   json.BeginObject();
-  json.Key("attributes");
-  json.BeginArray();
-  for (const auto& [key, value] : process.resource) WriteAttribute(json, key, View(value));
-  json.EndArray();
+  WriteAttributes(json, process.resource);
   json.EndObject();
 }
 
@@ -65,10 +69,7 @@ void WriteEvents(JsonWriter& json, const std::vector<Event>& events) {
     json.UintString(event.unix_nanos);
     json.Key("name");
     json.String(event.name);
-    json.Key("attributes");
-    json.BeginArray();
-    for (const auto& [key, value] : event.attributes) WriteAttribute(json, key, View(value));
-    json.EndArray();
+    WriteAttributes(json, event.attributes);
     json.EndObject();
   }
   json.EndArray();
