@@ -17,7 +17,7 @@
 namespace autotrace {
 namespace {
 
-constexpr uint64_t kSmallestRing = uint64_t{64} << 10;
+constexpr uint64_t kSmallestRing = uint64_t{48} << 10;
 // A thread holds one, so they are small enough for a thousand threads to have theirs.
 constexpr uint32_t kLargestChunk = 16 << 10;
 constexpr uint32_t kSmallestChunk = 4 << 10;
@@ -51,7 +51,7 @@ uint64_t RoomInFolder(const Ring::Options& options) {
   if (statvfs(options.folder.c_str(), &room) != 0 || room.f_blocks == 0) return UINT64_MAX;
   const uint64_t available = room.f_bavail * room.f_frsize;
   if (!options.recorded_to.empty() && OnSameFilesystem(options.folder, options.recorded_to)) {
-    return std::max(available / 16, std::min(available / 2, kSmallestRing));
+    return std::max(available / 20, std::min(available / 2, kSmallestRing));
   }
   return available - available / 32;
 }

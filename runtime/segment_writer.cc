@@ -21,8 +21,11 @@
 namespace autotrace {
 namespace {
 
-// Kept back on the disk for the end of the recording, and how far ahead it is asked for.
-constexpr uint64_t kReserve = 16 << 10;
+// Kept back on the disk for the end of the recording: so much, or on a small disk a share of it;
+// and how far ahead it is asked for.
+constexpr uint64_t kLargestReserve = 16 << 10;
+constexpr uint64_t kSmallestReserve = 8 << 10;
+constexpr uint64_t kReservedShare = 256;
 constexpr uint64_t kReserveAhead = 128 << 10;
 
 bool BelongsInPreamble(format::BlockKind kind) {
@@ -31,9 +34,16 @@ bool BelongsInPreamble(format::BlockKind kind) {
 }
 
 // Blocks of the recording's end, for which room is kept back.
-bool MayUseReserve(format::BlockKind kind, size_t bytes) {
+bool MayUseReserve(format::BlockKind kind, size_t bytes, uint64_t reserve) {
   return kind == format::BlockKind::kCounters || kind == format::BlockKind::kEnd ||
-         (kind == format::BlockKind::kOpenFrames && bytes < kReserve / 2);
+         (kind == format::BlockKind::kOpenFrames && bytes < reserve / 2);
+}
+
+uint64_t ReserveFor(const std::string& folder) {
+  struct statvfs disk;
+  if (statvfs(folder.c_str(), &disk) != 0 || disk.f_blocks == 0) return kLargestReserve;
+  return std::clamp(disk.f_blocks * disk.f_frsize / kReservedShare, kSmallestReserve,
+                    kLargestReserve);
 }
 
 uint32_t CrcOf(std::string_view head, std::string_view body) {
@@ -63,6 +73,7 @@ ssize_t WriteWithoutSignal(int file, const iovec* pieces, int count) {
 
 SegmentWriter::SegmentWriter(const Options& options) : options_(options) {
   stem_ = options_.folder + "/" + std::to_string(getpid()) + "-" + HexDigits(options_.process_key);
+  reserve_ = ReserveFor(options_.folder);
   options_.segment_bytes =
       std::min(options_.segment_bytes, std::max<uint64_t>(options_.max_run_bytes / 8, 1 << 20));
   if (OpenNext()) WriteBeginning();
@@ -196,8 +207,8 @@ void SegmentWriter::CutOffAt(uint64_t bytes) {
 
 bool SegmentWriter::Reserve() {
   const uint64_t end = segments_.back().bytes;
-  if (end + kReserve <= reserved_to_) return true;
-  for (const uint64_t size : {kReserve + kReserveAhead, kReserve}) {
+  if (end + reserve_ <= reserved_to_) return true;
+  for (const uint64_t size : {reserve_ + kReserveAhead, reserve_}) {
     if (fallocate(file_.number(), FALLOC_FL_KEEP_SIZE, static_cast<off_t>(end),
                   static_cast<off_t>(size)) == 0) {
       reserved_to_ = end + size;
@@ -220,7 +231,7 @@ uint64_t SegmentWriter::Room() const {
   const uint64_t available = disk.f_bavail * disk.f_frsize;
   // What is set aside counts as used, and is ours.
   const uint64_t ours = reserved_to_ - std::min(reserved_to_, segments_.back().bytes);
-  const uint64_t needed = kReserve + disk.f_frsize;
+  const uint64_t needed = reserve_ + disk.f_frsize;
   return available + ours > needed ? available + ours - needed : 0;
 }
 
@@ -272,7 +283,7 @@ bool SegmentWriter::WriteBlock(format::BlockKind kind, std::string_view head,
   static constexpr char kZeros[8] = {};
   const uint64_t before = segments_.back().bytes;
   if (!Write(start, body, {kZeros, PadTo8(size) - size})) return false;
-  if (MayUseReserve(kind, size) || Reserve()) return true;
+  if (MayUseReserve(kind, size, reserve_) || Reserve()) return true;
   last_error_ = ENOSPC;
   if (error_ == 0) error_ = ENOSPC;
   own_bytes_ -= segments_.back().bytes - before;

@@ -99,6 +99,7 @@ class SegmentWriter final : public BlockSink {
   uint64_t own_bytes_ = 0;
   uint64_t removed_spans_ = 0;
   uint64_t deleted_spans_ = 0;
+  uint64_t reserve_ = 0;      // bytes kept back on the disk
   uint64_t reserved_to_ = 0;  // of the current segment
   OwnDescriptor folder_;
   OwnDescriptor file_;
