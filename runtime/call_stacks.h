@@ -1,10 +1,14 @@
 // The machine stacks that threads switch between, and the calls that are open on each:
-// makecontext's and those that the program announces (autotrace/c_api.h). A thread's own stack is
-// not among them; its recorder has it.
+// makecontext's, those that the program announces (autotrace/c_api.h), and those that it switches
+// to by hand and were noticed by the addresses of their calls. A thread's own stack is not among
+// them; its recorder has it.
 //
 // A stack in use lends its open calls to the recorder of the thread that runs on it; the program's
 // own synchronisation, without which it could not hand the stack on, orders what threads do with
-// it. Traced threads: no lock, no allocation but raw mappings that are kept for later stacks.
+// it. A thread may leave a stack that is not announced, and another one go on there, before the
+// first one's recorder has noticed: so whoever comes takes the calls from where they are
+// (Recorder::TakeCalls). Traced threads: no lock, no allocation but raw mappings that are kept for
+// later stacks.
 #ifndef AUTOTRACE_RUNTIME_CALL_STACKS_H_
 #define AUTOTRACE_RUNTIME_CALL_STACKS_H_
 
@@ -15,6 +19,7 @@
 
 #include "runtime/outer_parent.h"
 #include "runtime/shadow_stack.h"
+#include "runtime/stack_range.h"
 
 namespace autotrace {
 
@@ -28,38 +33,67 @@ struct OpenCalls {
   uint32_t overflow = 0;            // entries that found no memory for a frame
   uint32_t depth = 0;               // open span frames; kept only when max_depth is set
   OuterParent outer;                // of roots that no `roots` pattern cut out
+
+  bool empty() const { return first_segment == nullptr || top == first_segment->first(); }
 };
 
 struct CallStack {
-  OpenCalls calls;     // while no thread runs on it
-  uint32_t index = 0;  // as a thread index, for what is open on it in the end
-  uint64_t tid = 0;    // of the thread that ran on it last
+  // While no recorder has them. The other place is for a recorder that is still putting them here
+  // when the next one has already taken them from it.
+  OpenCalls calls[2];
+  uint32_t place = 0;  // of the two; changed by the holder only
 
-  // Of CallStacks. A place is free while `low` is 0, and nothing lies in it while `high` is.
+  StackSegment* frames = nullptr;  // the first segment, kept for all stacks that are noted here
+  uint32_t index = 0;              // as a thread index, for what is open on it in the end
+  uint64_t tid = 0;                // of the thread that ran on it last
+
+  // The recorder that holds the calls, and what follows. 0: there is no such stack.
+  static constexpr uintptr_t kPutting = 1;    // it is putting them here
+  static constexpr uintptr_t kOpen = 2;       // they are here, and some are open
+  static constexpr uintptr_t kAnnounced = 4;  // by the program, which also says when it is gone
+  static constexpr uintptr_t kFlags = 7;
+  // One that is not announced is forgotten when nothing is open on it and no thread is there: where
+  // the next one will lie is not known.
+  std::atomic<uintptr_t> state{0};
+
   std::atomic<uint64_t> low{0};
   std::atomic<uint64_t> high{0};
+  std::atomic<uint64_t> top_address{0};  // the innermost frame's address, if kOpen
 
-  bool Contains(uint64_t address) const {
-    const uint64_t begin = low.load(std::memory_order_acquire);
-    return begin != 0 && address >= begin && address < high.load(std::memory_order_acquire);
+  static uintptr_t HolderOf(uintptr_t state) { return state & ~kFlags; }
+  bool exists() const { return state.load(std::memory_order_acquire) != 0; }
+  bool is_announced() const { return (state.load(std::memory_order_acquire) & kAnnounced) != 0; }
+  StackRange range() const {
+    return {low.load(std::memory_order_acquire), high.load(std::memory_order_acquire)};
+  }
+  void set_range(StackRange range) {
+    low.store(range.low, std::memory_order_release);
+    high.store(range.high, std::memory_order_release);
   }
 };
 
 class CallStacks {
  public:
-  // Are there any? Until the first one is added everything else can be spared.
-  bool any() const { return first_.load(std::memory_order_relaxed) != nullptr; }
+  // Does one of them lie inside of a thread's own stack? Until then a thread that is where it was
+  // need not look any further.
+  bool any_inside_others() const { return any_inside_others_.load(std::memory_order_relaxed); }
 
-  // The one that this address lies in, or null. Looks at each.
-  CallStack* Find(uint64_t address) const;
+  // The one that this address lies in, or null. Looks at each, but remembers where it found what.
+  CallStack* Find(uint64_t address);
+  // The one that is not announced and has its innermost open call at most `reach` above this
+  // address, with nothing in between; null: none.
+  CallStack* FindAbove(uint64_t address, uint64_t reach) const;
+  // What lies free around this address, which is in no stack. `except`: need not be looked at.
+  StackRange FreeAround(uint64_t address, const CallStack* except) const;
 
-  // Adds [low, high), or finds it. Null without memory.
-  CallStack* Add(uint64_t low, uint64_t high, std::atomic<uint32_t>* next_index);
-
-  // No longer a stack of the program's; the place is used again. Its calls have been ended.
+  // Adds [low, high), or finds it. `inside`: it lies on a thread's own stack. Null without memory.
+  CallStack* Announce(StackRange range, bool inside, std::atomic<uint32_t>* next_index);
+  // Adds one that nobody announced, for a recorder that takes it at once. Null without memory.
+  CallStack* Note(StackRange range, std::atomic<uint32_t>* next_index);
+  // An announced one is no longer a stack of the program's. Its calls have been ended.
   static void Remove(CallStack* stack) {
-    stack->high.store(0, std::memory_order_release);
-    stack->low.store(0, std::memory_order_release);
+    stack->set_range({});
+    stack->state.fetch_and(~CallStack::kAnnounced, std::memory_order_acq_rel);
   }
 
   template <typename Visit>
@@ -67,7 +101,7 @@ class CallStacks {
     for (Block* block = first_.load(std::memory_order_acquire); block != nullptr;
          block = block->next) {
       for (CallStack& stack : block->stacks) {
-        if (stack.low.load(std::memory_order_acquire) != 0) visit(&stack);
+        if (stack.exists()) visit(&stack);
       }
     }
   }
@@ -78,10 +112,17 @@ class CallStacks {
     Block* next = nullptr;
     CallStack stacks[kBlockStacks];
   };
+  // Where stacks were found, by the address's page: many programs have thousands of them.
+  static constexpr size_t kRemembered = size_t{1} << 15;
+  using Remembered = std::atomic<CallStack*>;
 
-  static bool Claim(CallStack* stack, uint64_t low, uint64_t high);
+  CallStack* TakePlace(uintptr_t state, std::atomic<uint32_t>* next_index);
+  Remembered* PlaceOf(uint64_t address);
+  void RememberFromHere();
 
   std::atomic<Block*> first_{nullptr};
+  std::atomic<Remembered*> remembered_{nullptr};
+  std::atomic<bool> any_inside_others_{false};
 };
 
 }  // namespace autotrace

@@ -206,6 +206,26 @@ bool Decider::IsThreadMachinery(uint64_t return_address) {
   return name.starts_with("std::") || name.starts_with("__gnu_cxx::");
 }
 
+bool Decider::IsInside(uint64_t function, uint64_t address) {
+  struct Question {
+    Decider* decider;
+    uint64_t function;
+    uint64_t address;
+    bool result;
+  } question = {this, function, address, false};
+  return CallOnOwnStack(
+             [](void* argument) {
+               auto* q = static_cast<Question*>(argument);
+               Module* module = q->decider->modules_->Find(q->address);
+               symbolizer::Symbol symbol;
+               q->result = module != nullptr &&
+                           module->image.FindFunction(q->address - module->load_bias, &symbol) &&
+                           symbol.address + module->load_bias == q->function;
+             },
+             &question) &&
+         question.result;
+}
+
 bool Decider::IsCalledByThreadStart(uint64_t frame_address, uint64_t stack_end) {
   // Between an entry function and the end of the stack lie some hundred bytes; whatever lies deeper
   // is not called by the thread's start.

@@ -38,6 +38,8 @@ class Decider {
   // Is everything between this frame and the end of its stack the machinery that starts threads
   // (libc, libpthread, namespace std)? Async-signal-safe.
   bool IsCalledByThreadStart(uint64_t frame_address, uint64_t stack_end);
+  // Does this address of code lie in this function, which was decided about?
+  bool IsInside(uint64_t function, uint64_t address);
 
   // The functions decided to be recorded, in order. Background thread: entries below the returned
   // count are complete.

@@ -62,7 +62,7 @@ __attribute__((always_inline)) inline void Leave(void* function_pointer, uint64_
   if (__builtin_expect(recorder == nullptr, 0)) return;
   t_slot.active = recorder->nested();
   SignalFence();
-  if (__builtin_expect(!recorder->LeaveFast(function), 0)) {
+  if (__builtin_expect(!recorder->LeaveFast(function, frame_address), 0)) {
     return LeaveRest(recorder, function, frame_address);
   }
   SignalFence();

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "runtime/signal_stack.h"
 
@@ -11,26 +12,25 @@ namespace {
 
 // How many sequences a thread takes from the process's counter at a time.
 constexpr uint64_t kSequenceBlock = 4096;
-// A frame further than this below an entry is taken for one of another stack (a fiber, a signal
-// stack), about which the entry's address says nothing. The largest usual thread stack.
-constexpr uint64_t kSameStackDistance = uint64_t{8} << 20;
 constexpr uint16_t kTransparent = decision::kKnown;
 
 }  // namespace
 
-void Recorder::Initialize(RecorderShared* shared, uint32_t thread_index, StackSegment* stack,
-                          Recorder* nested, uint64_t stack_end, uint64_t tid) {
+void Recorder::Initialize(RecorderShared* shared, uint32_t thread_index, StackSegment* frames,
+                          Recorder* nested, StackRange stack, bool is_inner, uint64_t tid) {
   memset(static_cast<void*>(this), 0, sizeof(*this));
   shared_ = shared;
   thread_index_ = thread_index;
   tid_ = tid;
   nested_ = nested;
-  segment_ = first_segment_ = stack;
-  top_ = stack->first();
+  segment_ = first_segment_ = frames;
+  top_ = frames->first();
+  own_ = stack;
+  is_inner_ = is_inner;
+  SetHere(is_inner ? StackRange{0, std::numeric_limits<uint64_t>::max()} : stack);
   // The first call of a thread is looked at when its entry function is not to be a span.
   first_entry_ = shared->is_thread_entry != nullptr;
-  limit_ = first_entry_ ? nullptr : stack->limit();
-  stack_end_ = stack_end;
+  if (!first_entry_) AllowFastEntries();
 }
 
 // ---- Entries -----------------------------------------------------------------------------------
@@ -44,7 +44,10 @@ void Recorder::Enter(uint64_t function, uint64_t call_site, uint64_t frame_addre
   }
   uint16_t bits = DecisionOf(word);
   if ((bits & (decision::kRecord | decision::kHideSubtree)) == 0) return;
-  SwitchToStackOf(frame_address);
+  if (!EnterStackOf(frame_address, call_site)) {
+    if (bits & decision::kRecord) shared_->ring.Count(format::Counter::kDroppedInHook);
+    return;
+  }
   PruneDeadFrames(call_site, frame_address, format::kSpanMissedExit);
 
   if (hidden_subtree_ != nullptr) {
@@ -56,9 +59,9 @@ void Recorder::Enter(uint64_t function, uint64_t call_site, uint64_t frame_addre
     bits = kTransparent;
   } else if (first_entry_) {
     first_entry_ = false;
-    limit_ = segment_->limit();
-    if ((bits & decision::kNamedExactly) == 0 &&
-        shared_->is_thread_entry(frame_address, stack_end_)) {
+    AllowFastEntries();
+    if ((bits & decision::kNamedExactly) == 0 && own_.Contains(frame_address) &&
+        shared_->is_thread_entry(frame_address, own_.high)) {
       bits = kTransparent;
     }
   }
@@ -106,17 +109,20 @@ void Recorder::PushFrame(uint64_t word, uint64_t call_site, uint64_t frame_addre
 
 // A frame is dead when an entry lies above it on the same stack: its exit was skipped. At the same
 // address lie functions inlined into one another, which return to the same place, and functions
-// called one after the other from different places.
-bool Recorder::IsDead(const Frame* frame, uint64_t call_site, uint64_t frame_address) {
+// called one after the other from different places. Of a handler on a stack of its own, what
+// follows on the stack that it interrupted says that it is over.
+bool Recorder::IsDead(const Frame* frame, uint64_t call_site, uint64_t frame_address) const {
   if (frame_address == frame->frame_address) {
     return call_site != frame->call_site && !frame->has(decision::kManual);
   }
-  return frame_address > frame->frame_address &&
-         frame_address - frame->frame_address <= kSameStackDistance;
+  if (here_.Contains(frame_address) != here_.Contains(frame->frame_address)) {
+    return here_.Contains(frame_address);
+  }
+  return frame_address > frame->frame_address;
 }
 
 void Recorder::PruneDeadFrames(uint64_t call_site, uint64_t frame_address, uint16_t flags) {
-  if (stack_ == nullptr && frame_address > stack_end_) return;
+  if (!IsHere(frame_address)) return;
   uint64_t now = 0;
   for (;;) {
     Frame* frame = top_ - 1;
@@ -129,7 +135,7 @@ void Recorder::PruneDeadFrames(uint64_t call_site, uint64_t frame_address, uint1
     if (!IsDead(frame, call_site, frame_address)) return;
     if (now == 0) {
       // A signal handler's stack says nothing about the one that it interrupted.
-      const SignalStack handler = SignalStackInUse();
+      const StackRange handler = SignalStackInUse();
       if (handler.Contains(frame_address) && !handler.Contains(frame->frame_address)) return;
       now = Now();
     }
@@ -143,24 +149,26 @@ bool Recorder::MoreStack() {
   Frame* sentinel = next->sentinel();
   *sentinel = {kNoFunction, 0, 0, 0, top_[-1].frame_address};
   segment_ = next;
-  if (limit_ != nullptr) limit_ = next->limit();
+  if (limit_ != nullptr) AllowFastEntries();
   Publish(next->first());
   return true;
 }
 
 void Recorder::ReturnToPreviousSegment() {
   segment_ = segment_->previous();
-  if (limit_ != nullptr) limit_ = segment_->limit();
+  if (limit_ != nullptr) AllowFastEntries();
   Publish(segment_->limit());
 }
 
 // ---- Exits -------------------------------------------------------------------------------------
 
 void Recorder::Leave(uint64_t function, uint64_t frame_address) {
+  SwitchToStackOf(frame_address);
+  // On a stack that is not announced, exits may lie where no entry did: with a tail-called exit or
+  // alloca.
+  if (!IsHere(frame_address) && IsAnotherTask()) return;
   if (SameFunction(top_[-1].function, function)) return LeaveSpecial(top_ - 1, Now(), 0);
   if (DecisionKind(shared_->decisions.Lookup(function)) == decision::kPlainHidden) return;
-  SwitchToStackOf(frame_address);
-  if (SameFunction(top_[-1].function, function)) return LeaveSpecial(top_ - 1, Now(), 0);
   if (overflow_ > 0) {
     if (--overflow_ == 0) Publish(top_ - 1);
     return;
@@ -210,7 +218,7 @@ void Recorder::EndFrame(Frame* frame, uint64_t end, uint16_t flags, ThrownExcept
   if (bits & decision::kDepthLimited) --depth_;
   if (frame == hidden_subtree_) {
     hidden_subtree_ = nullptr;
-    limit_ = segment_->limit();
+    AllowFastEntries();
   }
   if (bits & decision::kMeasured) {
     const uint64_t threshold = shared_->thresholds[bits & decision::kThresholdMask];
@@ -406,29 +414,5 @@ void Recorder::CurrentTraceId(const IdSecret& secret, uint64_t trace_id[2]) cons
   } else {
     TraceIdOf(secret, root->sequence, trace_id);
   }
-}
-
-void Recorder::AfterFork(const IdSecret& old_secret, uint64_t tid) {
-  tid_ = tid;
-  chunk_ = nullptr;
-  write_ = write_end_ = write_fast_end_ = nullptr;
-  chunk_sequence_ = 0;
-  next_sequence_ = sequence_end_ = 0;
-  Frame* current = NearestSpan(top_);
-  if (current != nullptr && current->sequence != 0) {
-    CurrentTraceId(old_secret, outer_.trace_id);
-    outer_.span_id = SpanIdOf(old_secret, current->sequence);
-    outer_.sequence = 0;
-  } else if (outer_.sequence != 0) {
-    outer_.span_id = SpanIdOf(old_secret, outer_.sequence);
-    outer_.sequence = 0;
-  }
-  for (Frame* frame = Below(top_); frame != nullptr; frame = Below(frame)) {
-    // Known, and nothing else: it waits for its exit and leaves no span here.
-    if (frame->is_span()) frame->function = FunctionWord(frame->function, decision::kKnown);
-    frame->sequence = 0;
-  }
-  cut_root_ = root_ = nullptr;
-  depth_ = 0;
 }
 }  // namespace autotrace

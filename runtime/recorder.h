@@ -27,6 +27,7 @@
 #include "runtime/outer_parent.h"
 #include "runtime/ring.h"
 #include "runtime/shadow_stack.h"
+#include "runtime/stack_range.h"
 #include "runtime/thrown_exceptions.h"
 #include "runtime/trace_format.h"
 
@@ -60,6 +61,8 @@ struct RecorderShared {
   // Was the function with this frame called by the machinery that starts threads, on the stack that
   // ends at `stack_end`? Null: entry functions are like others.
   bool (*is_thread_entry)(uint64_t frame_address, uint64_t stack_end) = nullptr;
+  // Does this address of code lie in this function? Null: not known.
+  bool (*is_inside)(uint64_t function, uint64_t address) = nullptr;
   // Return addresses from the present stack, those of frames at or above `frame_address` only,
   // innermost first; returns how many. Null: stacks were not asked for.
   size_t (*capture_stack)(uint64_t frame_address, uint64_t* addresses, size_t capacity) = nullptr;
@@ -72,10 +75,11 @@ struct RecorderShared {
 
 class Recorder {
  public:
-  // `stack` is this recorder's own; `nested` may be null; `stack_end` is the highest address of the
-  // thread's stack.
-  void Initialize(RecorderShared* shared, uint32_t thread_index, StackSegment* stack,
-                  Recorder* nested, uint64_t stack_end, uint64_t tid);
+  // `frames` is this recorder's own memory; `nested` may be null; `stack` is the thread's. The
+  // recorder of hooks inside hooks (`is_inner`) takes all addresses for those of one stack: what
+  // calls it is done before the hook that was interrupted goes on.
+  void Initialize(RecorderShared* shared, uint32_t thread_index, StackSegment* frames,
+                  Recorder* nested, StackRange stack, bool is_inner, uint64_t tid);
 
   // The plain case of an entry: the function is known, nothing special holds for it, and there is
   // room. False, with nothing changed, in every other case: then Enter is to be called. Makes no
@@ -88,9 +92,10 @@ class Recorder {
     Frame* frame = top_;
     if (__builtin_expect(
             DecisionKind(word) != decision::kPlainRecord ||
-                frame_address > frame[-1].frame_address ||
+                // Further out than what is open, or not on the stack that the thread was on.
+                frame_address > frame[-1].frame_address || frame_address < fast_low_ ||
                 (frame_address == frame[-1].frame_address && call_site != frame[-1].call_site) ||
-                frame >= limit_ || !ClockIsFast(),
+                frame >= limit_,
             0)) {
       return false;
     }
@@ -105,14 +110,16 @@ class Recorder {
 
   void Enter(uint64_t function, uint64_t call_site, uint64_t frame_address);
 
-  // The same for an exit.
-  __attribute__((always_inline)) bool LeaveFast(uint64_t function) {
+  // The same for an exit. `frame_address`: the hook's, as at the entry.
+  __attribute__((always_inline)) bool LeaveFast(uint64_t function, uint64_t frame_address) {
     Frame* frame = top_ - 1;
     if (!SameFunction(frame->function, function)) {
       const uint64_t word = shared_->decisions.LookupFirst(function);
       return SameFunction(word, function) && DecisionKind(word) == decision::kPlainHidden;
     }
-    if (__builtin_expect(DecisionKind(frame->function) != decision::kPlainRecord || !ClockIsFast(),
+    // The function may be open on several stacks.
+    if (__builtin_expect(frame_address - fast_low_ >= fast_size_ ||
+                             DecisionKind(frame->function) != decision::kPlainRecord,
                          0)) {
       return false;
     }
@@ -135,14 +142,13 @@ class Recorder {
     return true;
   }
 
-  // `frame_address`: the hook's, as at the entry.
   void Leave(uint64_t function, uint64_t frame_address);
 
   // ---- Manual spans. Not async-signal-safe: names are the caller's memory.
   // Returns the span's sequence.
   uint64_t BeginManual(std::string_view name, uint64_t frame_address);
   void EndManual(uint64_t sequence);
-  // False when no such span is open here.
+  // False when no such span is open on the present stack.
   bool IsOpen(uint64_t sequence) const;
   void WriteAttribute(uint64_t sequence, std::string_view key, format::AttributeType type,
                       const void* value, size_t value_size);
@@ -166,9 +172,17 @@ class Recorder {
   void set_thrown_exceptions(ThrownExceptions* thrown) { thrown_ = thrown; }
 
   // ---- Several machine stacks (recorder_stacks.cc)
-  // The thread runs, or is about to run, where this address is: on one of RecorderShared::stacks or
-  // on its own stack.
-  void SwitchToStackOf(uint64_t address);
+  // The thread runs, or is about to run, where this address is: on its own stack, on one of
+  // RecorderShared::stacks, or on one that nobody knows of yet, with which nothing changes.
+  void SwitchToStackOf(uint64_t address) {
+    if (!here_.Contains(address) || shared_->stacks.any_inside_others()) FindStackOf(address);
+  }
+  // The same for the place of code that nothing was entered on that unknown stack for: what it does
+  // is done for the thread's own stack.
+  void SwitchToCaller(uint64_t address) {
+    SwitchToStackOf(address);
+    if (!IsHere(address)) SwitchTo(nullptr);
+  }
   void StackCreated(uint64_t low, uint64_t high);
   // Ends what is open on it. Not the one that the thread is on.
   void StackDestroyed(uint64_t low);
@@ -184,8 +198,11 @@ class Recorder {
   OuterParent PinCurrent();
   void set_outer_parent(const OuterParent& parent) { outer_ = parent; }
   // In the forked child: open frames become the parent's, parents for new spans and never recorded
-  // here; `old_secret` is the parent process's.
+  // here; `old_secret` is the parent process's. OnStacks: those on stacks that this thread, whose
+  // recorder is `own` (or null), is not on.
   void AfterFork(const IdSecret& old_secret, uint64_t tid);
+  static void AfterForkOnStacks(RecorderShared* shared, const IdSecret& old_secret,
+                                const Recorder* own);
 
   // The open spans as format::OpenFrame, outermost first, appended to `frames` as bytes; at most
   // `limit` of them. Called by the background thread while this thread runs: all that are copied
@@ -233,14 +250,33 @@ class Recorder {
   bool IsAlone(const Frame* frame, uint64_t end) const;
   // Ends the top frame without an exit hook having been called.
   void PopMissed(uint64_t end, uint16_t flags);
-  static bool IsDead(const Frame* frame, uint64_t call_site, uint64_t frame_address);
+  bool IsDead(const Frame* frame, uint64_t call_site, uint64_t frame_address) const;
   void PruneDeadFrames(uint64_t call_site, uint64_t frame_address, uint16_t flags);
 
   void Mark(ThrownException* exception);
   ThrownException* TakeMark(Frame* frame, uint16_t flags, uint64_t* end);
   void WriteException(uint64_t sequence, ThrownException* exception);
 
-  void SwitchTo(CallStack* stack);
+  // Is this on the stack that the thread is known to be on, or on that of a handler above it?
+  bool IsHere(uint64_t address) const {
+    return here_.Contains(address) || signal_stack_.Contains(address);
+  }
+  void FindStackOf(uint64_t address);
+  // At an entry: an unknown stack is noted. False when this is another thread, which has none of
+  // our memory of its own.
+  bool EnterStackOf(uint64_t address, uint64_t call_site);
+  bool IsDeeperHere(uint64_t address, uint64_t call_site) const;
+  bool IsOwnBetween(uint64_t low, uint64_t high) const;
+  StackRange NotedPart(uint64_t address, const CallStack* stack) const;
+  bool IsAnotherTask() const;
+  void UnwindOutOfStack(uint64_t address, const void* exception);
+  // Null: the thread's own. False without memory.
+  bool SwitchTo(CallStack* stack);
+  void SetHere(StackRange range);
+  void AllowFastEntries() { limit_ = ClockIsFast() ? segment_->limit() : nullptr; }
+  OpenCalls Calls() const;
+  bool TakeCalls(CallStack* stack, OpenCalls* calls);
+  void PutCalls(CallStack* stack);
   // Ends the open frames of the present stack.
   void EndCalls(uint16_t flags);
 
@@ -268,15 +304,17 @@ class Recorder {
   bool NextChunk(uint16_t trace_flags = format::kTraceResumed);
   void ReleaseChunk();
 
-  // Fast path first: one or two cache lines.
+  // Fast path first: two cache lines.
   RecorderShared* shared_;
-  Frame* top_;                // one past the innermost open frame
-  Frame* limit_;              // null while entries must take the slow path
-  uint64_t* write_;           // next free word of the chunk
+  Frame* top_;  // one past the innermost open frame
+  Recorder* nested_;
+  uint64_t fast_low_;   // the stack that the thread is on, as far as entries and exits may take the
+  uint64_t fast_size_;  // fast path; nothing with a slow clock
+  Frame* limit_;        // null while entries must take the slow path
+  uint64_t* write_;     // next free word of the chunk
   uint64_t* write_fast_end_;  // a span fits when write_ is below this; null without a chunk
   uint64_t next_sequence_;
   uint64_t sequence_end_;
-  Recorder* nested_;
 
   StackSegment* segment_;  // the one top_ is in
   StackSegment* first_segment_;
@@ -285,15 +323,18 @@ class Recorder {
   Frame* cut_root_;        // innermost open frame that a `roots` pattern made a root, or null
   Frame* root_;            // the current trace's root once it has begun, else null
   Frame* hidden_subtree_;  // the frame that hides all above it, or null
-  uint64_t stack_end_;
   uint32_t overflow_;  // entries that found no memory for a frame
   uint32_t depth_;     // open span frames; kept only when max_depth is set
   uint32_t thread_index_;
   uint64_t tid_;
   uint32_t chunk_sequence_;
   bool first_entry_;  // no call yet, and the first one is looked at
+  bool is_inner_;      // of hooks inside hooks
   ThrownExceptions* thrown_;
-  CallStack* stack_;                // the one the thread is on; null: its own
+  StackRange here_;                 // the stack that the thread is on
+  StackRange own_;                  // its own
+  StackRange signal_stack_;         // the one on which a handler was seen last
+  std::atomic<CallStack*> stack_;   // the one the thread is on; null: its own
   OpenCalls own_calls_;             // of its own, while it is on another one
   std::atomic<uint32_t> switches_;  // odd while it goes from one to another
   OuterParent outer_;               // of roots that no `roots` pattern cut out

@@ -1,45 +1,141 @@
-// A recorder whose thread goes from one machine stack to another: fibers, ucontext.
+// A recorder whose thread goes from one machine stack to another: fibers, ucontext, switches by
+// hand.
 //
 // Each stack has open calls of its own. The outermost span on a stack is a child of the span that
 // was open where the stack was switched to, which is thereby kept; from then on its calls nest
 // among themselves, whoever resumes it.
+//
+// Switches that nobody announces are noticed by the next hook, whose frame lies outside of the
+// stack that the thread was on. Where a stack begins and ends is then not known, only where calls
+// were seen: the noted part grows with them. The outermost span on such a stack is a child of what
+// is open on the thread's own stack, since it cannot be told who switched.
+#include <algorithm>
+
 #include "runtime/recorder.h"
+#include "runtime/signal_stack.h"
 
 namespace autotrace {
 namespace {
 
 // Of a stack's first segment of frames.
 constexpr size_t kFirstSegmentBytes = size_t{16} << 10;
+// What is taken for a part of a stack around a call that was seen there.
+constexpr uint64_t kNotedBelow = uint64_t{4} << 10;
+constexpr uint64_t kNotedAbove = 512;
+// A call so far below the innermost open one of an unannounced stack may be on the same one, if
+// nothing else tells. Less than the smallest usual stack (16 KiB): where many lie side by side, the
+// next one begins below.
+constexpr uint64_t kLargestUsualFrame = uint64_t{8} << 10;
+
+uintptr_t AsHolder(const Recorder* recorder) { return reinterpret_cast<uintptr_t>(recorder); }
 
 }  // namespace
 
-void Recorder::SwitchToStackOf(uint64_t address) {
-  if (stack_ != nullptr ? stack_->Contains(address) : !shared_->stacks.any()) return;
-  SwitchTo(shared_->stacks.Find(address));
+// ---- Which stack is this -----------------------------------------------------------------------
+
+void Recorder::FindStackOf(uint64_t address) {
+  if (is_inner_) return;
+  // A handler that was seen before calls on.
+  if (signal_stack_.Contains(address) && signal_stack_.Contains(top_[-1].frame_address)) return;
+  if (CallStack* stack = shared_->stacks.Find(address)) {
+    // Nothing may be open there: see above whose child the next span is.
+    if (CallStack::HolderOf(stack->state) != 0 && !stack->is_announced()) SwitchTo(nullptr);
+    SwitchTo(stack);
+    return;
+  }
+  if (own_.Contains(address)) {
+    SwitchTo(nullptr);
+    return;
+  }
+  signal_stack_ = SignalStackInUse();
 }
 
-// Null: the thread's own.
-void Recorder::SwitchTo(CallStack* stack) {
-  if (stack == stack_) return;
-  if (stack != nullptr && stack->calls.first_segment == nullptr) {
-    StackSegment* segment = StackSegment::Map(kFirstSegmentBytes);
-    if (segment == nullptr) return;
-    // Entries on an empty stack are looked at: the program may have left it unannounced.
-    segment->sentinel()->frame_address = 0;
-    stack->calls = {};
-    stack->calls.first_segment = stack->calls.segment = segment;
-    stack->calls.top = segment->first();
+bool Recorder::EnterStackOf(uint64_t address, uint64_t call_site) {
+  SwitchToStackOf(address);
+  if (IsHere(address)) return true;
+  if (IsAnotherTask()) return false;
+  CallStack* stack = stack_.load(std::memory_order_relaxed);
+  if (IsDeeperHere(address, call_site)) {
+    // (A thread's own stack may be larger than was known: limits change.)
+    const StackRange grown = {NotedPart(address, stack).low, here_.high};
+    if (stack != nullptr) {
+      stack->set_range(grown);
+    } else {
+      own_ = grown;
+    }
+    SetHere(grown);
+    return true;
   }
-  if (stack != nullptr && stack->calls.top == stack->calls.first_segment->first()) {
-    stack->calls.outer = PinCurrent();
+  SwitchTo(nullptr);
+  const StackRange noted = NotedPart(address, nullptr);
+  stack = shared_->stacks.FindAbove(address, kLargestUsualFrame);
+  if (stack != nullptr && !IsOwnBetween(address, stack->range().low)) {
+    stack->low.store(noted.low, std::memory_order_release);
+  } else {
+    stack = shared_->stacks.Note(noted, &shared_->next_thread_index);
   }
+  // Without memory its calls nest below what is open on the thread's own stack.
+  if (stack != nullptr) SwitchTo(stack);
+  return true;
+}
+
+bool Recorder::IsOwnBetween(uint64_t low, uint64_t high) const {
+  return low < own_.low && own_.low < high;
+}
+
+// What to take for a part of the stack that this address is on; no other stack's part.
+StackRange Recorder::NotedPart(uint64_t address, const CallStack* stack) const {
+  const StackRange free = shared_->stacks.FreeAround(address, stack);
+  StackRange noted = {std::max(address - std::min(address, kNotedBelow), free.low),
+                      std::min(address + kNotedAbove, free.high)};
+  if (address < own_.low) noted.high = std::min(noted.high, own_.low);
+  if (address >= own_.high) noted.low = std::max(noted.low, own_.high);
+  return noted;
+}
+
+// Is a call at this address, which lies outside of what is known of the present stack, one further
+// in on it?
+bool Recorder::IsDeeperHere(uint64_t address, uint64_t call_site) const {
+  const CallStack* stack = stack_.load(std::memory_order_relaxed);
+  if (address >= here_.low || (stack != nullptr && stack->is_announced())) return false;
+  const bool other_between =
+      shared_->stacks.FreeAround(address, stack).high < here_.high ||
+      (stack != nullptr && IsOwnBetween(address, here_.low));
+  if (other_between) return false;
+  const Frame* caller = top_ - 1;
+  if (caller->is_sentinel() || !here_.Contains(caller->frame_address)) return false;
+  if (caller->frame_address - address <= kLargestUsualFrame) return true;
+  // Called by a function with a large frame, or by the one that this was inlined into.
+  if (shared_->is_inside == nullptr) return false;
+  const uint64_t frame_address = caller->frame_address;
+  for (; !caller->is_sentinel() && caller->frame_address == frame_address; --caller) {
+    if (shared_->is_inside(caller->function & format::kAddressMask, call_site)) return true;
+  }
+  return false;
+}
+
+// Made by clone(2) with our memory and without a control block of its own: it must not be taken for
+// this recorder's thread.
+bool Recorder::IsAnotherTask() const {
+  return static_cast<uint64_t>(raw::Syscall(SYS_gettid)) != tid_;
+}
+
+// ---- From one to another -----------------------------------------------------------------------
+
+bool Recorder::SwitchTo(CallStack* stack) {
+  CallStack* const left = stack_.load(std::memory_order_relaxed);
+  if (stack == left) return true;
+  OpenCalls taken = own_calls_;
+  if (stack != nullptr && !TakeCalls(stack, &taken)) return false;
+  if (stack != nullptr && taken.empty()) taken.outer = PinCurrent();
   // The background thread must not take one stack's frames for the other's.
   switches_.store(switches_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
   __atomic_thread_fence(__ATOMIC_SEQ_CST);
-  OpenCalls& left = stack_ != nullptr ? stack_->calls : own_calls_;
-  left = {first_segment_, segment_, top_, cut_root_, hidden_subtree_, overflow_, depth_, outer_};
-  if (stack_ != nullptr) stack_->tid = tid_;
-  const OpenCalls& taken = stack != nullptr ? stack->calls : own_calls_;
+  if (left == nullptr) {
+    own_calls_ = Calls();
+  } else {
+    PutCalls(left);
+  }
   first_segment_ = taken.first_segment;
   segment_ = taken.segment;
   cut_root_ = taken.cut_root;
@@ -47,30 +143,106 @@ void Recorder::SwitchTo(CallStack* stack) {
   overflow_ = taken.overflow;
   depth_ = taken.depth;
   outer_ = taken.outer;
-  limit_ = hidden_subtree_ != nullptr || first_entry_ ? nullptr : segment_->limit();
   Publish(taken.top);
-  stack_ = stack;
+  stack_.store(stack, std::memory_order_relaxed);
+  SetHere(stack != nullptr ? stack->range() : own_);
+  if (hidden_subtree_ != nullptr || first_entry_) {
+    limit_ = nullptr;
+  } else {
+    AllowFastEntries();
+  }
   switches_.store(switches_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
   // What follows belongs to the trace that goes on here.
   root_ = RootFrame();
   if (root_ != nullptr && root_->sequence == 0) root_ = nullptr;
   if (root_ != nullptr) WriteTraceBegin(format::kTraceResumed);
+  return true;
+}
+
+void Recorder::SetHere(StackRange range) {
+  here_ = range;
+  fast_low_ = range.low;
+  fast_size_ = ClockIsFast() ? range.high - range.low : 0;
+  // An entry further out is on another stack.
+  first_segment_->sentinel()->frame_address = range.high - 1;
+}
+
+// May be called by another recorder while this one's thread changes them: then the result is not
+// used.
+__attribute__((no_sanitize("thread"))) OpenCalls Recorder::Calls() const {
+  return {first_segment_, segment_, __atomic_load_n(&top_, __ATOMIC_ACQUIRE),
+          cut_root_,      hidden_subtree_, overflow_, depth_, outer_};
+}
+
+// Wherever they are: a recorder whose thread has left the stack without noticing still has them.
+// False without memory.
+bool Recorder::TakeCalls(CallStack* stack, OpenCalls* calls) {
+  uintptr_t state = stack->state.load(std::memory_order_acquire);
+  for (;;) {
+    const auto* holder = reinterpret_cast<const Recorder*>(CallStack::HolderOf(state));
+    // The holder gives up the stack before it changes them.
+    if (holder != nullptr) *calls = holder->Calls();
+    const uintptr_t mine = AsHolder(this) | (state & CallStack::kAnnounced);
+    if (!stack->state.compare_exchange_weak(state, mine, std::memory_order_acq_rel)) continue;
+    if (holder != nullptr) {
+      stack->place ^= 1;
+      return true;
+    }
+    break;
+  }
+  if (stack->frames == nullptr) stack->frames = StackSegment::Map(kFirstSegmentBytes);
+  if (stack->frames == nullptr) {
+    if (!stack->is_announced()) stack->set_range({});
+    stack->state.fetch_and(CallStack::kAnnounced, std::memory_order_release);
+    return false;
+  }
+  *calls = stack->calls[stack->place];
+  if (calls->first_segment == nullptr) {
+    calls->first_segment = calls->segment = stack->frames;
+    calls->top = stack->frames->first();
+  }
+  return true;
+}
+
+// The present stack's calls, unless another recorder has taken them already.
+void Recorder::PutCalls(CallStack* stack) {
+  const uint32_t place = stack->place;
+  uintptr_t state = stack->state.load(std::memory_order_acquire);
+  do {
+    if (CallStack::HolderOf(state) != AsHolder(this)) return;
+  } while (!stack->state.compare_exchange_weak(state, state | CallStack::kPutting,
+                                               std::memory_order_acq_rel));
+  const OpenCalls calls = Calls();
+  stack->calls[place] = calls;
+  stack->tid = tid_;
+  stack->top_address.store(top_[-1].frame_address, std::memory_order_release);
+  state |= CallStack::kPutting;
+  uintptr_t put = 0;
+  do {
+    if (CallStack::HolderOf(state) != AsHolder(this)) return;
+    put = (state & CallStack::kAnnounced) | (calls.empty() ? 0 : CallStack::kOpen);
+    if (put == 0) stack->set_range({});
+  } while (!stack->state.compare_exchange_weak(state, put, std::memory_order_acq_rel));
 }
 
 void Recorder::StackCreated(uint64_t low, uint64_t high) {
-  shared_->stacks.Add(low, high, &shared_->next_thread_index);
+  const StackRange range = {low, high};
+  const CallStack* stack =
+      shared_->stacks.Announce(range, own_.Contains(low), &shared_->next_thread_index);
+  if (stack != nullptr && stack == stack_.load(std::memory_order_relaxed)) SetHere(range);
 }
 
 void Recorder::StackDestroyed(uint64_t low) {
   CallStack* stack = shared_->stacks.Find(low);
-  if (stack == nullptr) return;
-  CallStack* const here = stack_;
-  if (stack->calls.first_segment != nullptr && stack != here) {
+  if (stack == nullptr || !stack->is_announced()) return;
+  CallStack* const here = stack_.load(std::memory_order_relaxed);
+  if (stack == here) return;
+  if (stack->frames != nullptr) {
     SwitchTo(stack);
     EndCalls(format::kSpanMissedExit);
     SwitchTo(here);
   }
-  if (stack != here) CallStacks::Remove(stack);
+  CallStacks::Remove(stack);
 }
 
 }  // namespace autotrace

@@ -64,16 +64,35 @@ void Recorder::UnwoundTo(uint64_t stack_pointer, const RaisedException& exceptio
     // Its throw was not seen: another library took the unwinder's place before us.
     if (known == nullptr || !known->is_on_its_way()) ExceptionRaised(exception, 0);
   }
+  if (!IsHere(stack_pointer - 1)) UnwindOutOfStack(stack_pointer - 1, exception.object);
   PruneDeadFrames(0, stack_pointer - 1, 0);
   if (is_handler && known != nullptr && !known->raised.catch_is_told) {
     ExceptionCaught(exception.object);
   }
 }
 
+// An exception stays on one stack. What was taken for two, because of a very large frame on a stack
+// that nobody announced, is one: the calls on the inner part have been left.
+void Recorder::UnwindOutOfStack(uint64_t address, const void* exception) {
+  CallStack* const inner = stack_.load(std::memory_order_relaxed);
+  if (inner == nullptr || inner->is_announced()) return;
+  CallStack* const outer = shared_->stacks.Find(address);
+  if (outer == nullptr && !own_.Contains(address)) {
+    // Further out than any call that was seen.
+    const StackRange grown = {here_.low, NotedPart(address, inner).high};
+    inner->set_range(grown);
+    return SetHere(grown);
+  }
+  EndCalls(0);
+  if (!SwitchTo(outer)) return;
+  ThrownException* thrown = thrown_ != nullptr ? thrown_->Find(exception) : nullptr;
+  if (thrown != nullptr && thrown->is_on_its_way()) Mark(thrown);
+}
+
 void Recorder::JumpedTo(uint64_t stack_pointer) {
   SwitchToStackOf(stack_pointer - 1);
   // Out of a signal handler on a stack of its own, whose calls lie anywhere.
-  const SignalStack handler = SignalStackInUse();
+  const StackRange handler = SignalStackInUse();
   if (!handler.Contains(stack_pointer)) {
     while (!top_[-1].is_sentinel() && handler.Contains(top_[-1].frame_address)) {
       PopMissed(Now(), format::kSpanMissedExit);
@@ -83,8 +102,8 @@ void Recorder::JumpedTo(uint64_t stack_pointer) {
 }
 
 bool Recorder::IsBeyondOpenFrames(uint64_t stack_pointer) const {
-  const Frame* top = top_ - 1;
-  return stack_pointer > top->frame_address && stack_pointer <= stack_end_;
+  const StackRange& stack = is_inner_ ? own_ : here_;
+  return stack_pointer > top_[-1].frame_address && stack.Contains(stack_pointer - 1);
 }
 
 void Recorder::GiveUpChunk() { ReleaseChunk(); }

@@ -20,6 +20,7 @@
 #include "runtime/process_facts.h"
 #include "runtime/stack_capture.h"
 #include "runtime/thread_slot.h"
+#include "runtime/thread_stack.h"
 #include "runtime/trace_parent.h"
 
 // In programs built with ThreadSanitizer.
@@ -91,6 +92,7 @@ Session::Session(const filters::Config& config)
 
 bool Session::Begin() {
   InitializeClock();
+  InitializeThreadStacks();
   pid_ = getpid();
   fork_mark_.Set();
   executable_ = ExecutablePath();
@@ -118,6 +120,9 @@ bool Session::Begin() {
       return current_->decider_.IsCalledByThreadStart(frame_address, stack_end);
     };
   }
+  shared_.is_inside = [](uint64_t function, uint64_t address) {
+    return current_->decider_.IsInside(function, address);
+  };
   shared_.keep_errors = config_.keep_errors;
   shared_.describe_exception = &DescribeException;
   if ((config_.root_stacktrace || config_.exception_stacktrace) && InitializeStackCapture()) {
@@ -313,7 +318,9 @@ void Session::BeforeFork() {
   // A signal handler that interrupts this must find no recorder that is at work.
   const InternalThreadScope internal;
   ThreadRecorders* own = OwnRecorders();
-  if (own != nullptr) own->outermost()->PinCurrent();
+  if (own == nullptr) return;
+  own->outermost()->SwitchToCaller(reinterpret_cast<uint64_t>(__builtin_frame_address(0)));
+  own->outermost()->PinCurrent();
 }
 
 void Session::BeforeExec() {

@@ -6,24 +6,21 @@
 #include <stdint.h>
 #include <sys/syscall.h>
 
+#include "runtime/stack_range.h"
 #include "symbolizer/raw_syscalls.h"
 
 namespace autotrace {
 
-struct SignalStack {
-  uint64_t low = 0;
-  uint64_t size = 0;  // 0: no handler runs on one
-  bool Contains(uint64_t address) const { return address - low < size; }
-};
-
-// Asks the kernel: one system call. Async-signal-safe, keeps errno.
-inline SignalStack SignalStackInUse() {
+// Nothing when no handler runs on one. Asks the kernel: one system call. Async-signal-safe, keeps
+// errno.
+inline StackRange SignalStackInUse() {
   stack_t stack = {};
   if (raw::Syscall(SYS_sigaltstack, 0, reinterpret_cast<long>(&stack)) != 0 ||
       (stack.ss_flags & SS_ONSTACK) == 0) {
     return {};
   }
-  return {reinterpret_cast<uint64_t>(stack.ss_sp), stack.ss_size};
+  const auto low = reinterpret_cast<uint64_t>(stack.ss_sp);
+  return {low, low + stack.ss_size};
 }
 
 }  // namespace autotrace

@@ -1,4 +1,5 @@
-// pthread_create: the span that starts a thread is the parent of that thread's spans.
+// pthread_create: the span that starts a thread is the parent of that thread's spans, and the size
+// of its stack is known.
 //
 // Exported as glibc's versions only, like the functions in unwind_hooks.cc; std::thread and
 // std::async come here, too. Allocates nothing: what is handed to the new thread lies in a fixed
@@ -11,6 +12,7 @@
 #include "runtime/real_function.h"
 #include "runtime/session.h"
 #include "runtime/thread_slot.h"
+#include "runtime/thread_stack.h"
 
 namespace autotrace {
 namespace {
@@ -24,6 +26,7 @@ struct StartingThread {
   Routine routine;
   void* argument;
   OuterParent parent;
+  uint64_t stack_size;
 };
 constexpr int kPlaces = 256;
 constinit StartingThread g_starting[kPlaces] = {};
@@ -44,28 +47,33 @@ void* RunThread(void* starting) {
   const Routine routine = place->routine;
   void* argument = place->argument;
   t_slot.outer = place->parent;
+  t_slot.stack_size = place->stack_size;
   place->used.store(false, std::memory_order_release);
   return routine(argument);  // a tail call: the thread's stack looks as it would without us
 }
 
 // Null: the thread is to be started as it is.
-StartingThread* Prepare(Routine routine, void* argument) {
-  Recorder* recorder = t_slot.active;
-  if (recorder == nullptr || !Session::Current()->config().thread_parents) return nullptr;
+StartingThread* Prepare(const pthread_attr_t* attributes, Routine routine, void* argument) {
+  if (g_state.load(std::memory_order_relaxed) != SessionState::kOn) return nullptr;
   OuterParent parent;
-  WithRecorder(recorder, [&](Recorder* own) { parent = own->PinCurrent(); });
-  StartingThread* place = parent.exists() ? TakePlace() : nullptr;
+  Recorder* recorder = t_slot.active;
+  if (recorder != nullptr && Session::Current()->config().thread_parents) {
+    WithRecorder(recorder, [&](Recorder* own) { parent = own->PinCurrent(); });
+  }
+  if (!parent.exists() && attributes == nullptr) return nullptr;
+  StartingThread* place = TakePlace();
   if (place == nullptr) return nullptr;
   place->routine = routine;
   place->argument = argument;
   place->parent = parent;
+  place->stack_size = ThreadStackSize(attributes);
   return place;
 }
 
 int Create(RealFunction* real, pthread_t* thread, const pthread_attr_t* attributes, Routine routine,
            void* argument) {
   const auto create = real->As<CreateThread>();
-  StartingThread* place = Prepare(routine, argument);
+  StartingThread* place = Prepare(attributes, routine, argument);
   if (place == nullptr) return create(thread, attributes, routine, argument);
   const int error = create(thread, attributes, &RunThread, place);
   if (error != 0) place->used.store(false, std::memory_order_release);

@@ -12,9 +12,6 @@
 #include "runtime/memory.h"
 #include "symbolizer/raw_syscalls.h"
 
-// Where the main thread's stack ends; the loader sets and exports it.
-extern "C" void* __libc_stack_end;
-
 namespace autotrace {
 namespace {
 
@@ -23,24 +20,16 @@ constexpr size_t kStackBytes[ThreadRecorders::kLevels] = {64 << 10, 16 << 10, 8 
 constexpr size_t kAllStacks = (64 + 16 + 8) << 10;
 constexpr size_t kHeadBytes = (sizeof(ThreadRecorders) + 4095) / 4096 * 4096;
 
-uint64_t StackEnd(uint64_t tid) {
-  if (static_cast<long>(tid) == raw::Syscall(SYS_getpid)) {
-    return reinterpret_cast<uint64_t>(__libc_stack_end);
-  }
-  // glibc puts a thread's control block at the top of its stack.
-  return static_cast<uint64_t>(pthread_self());
-}
-
 }  // namespace
 
-ThreadRecorders* RecorderPool::Acquire(const OuterParent& parent) {
+ThreadRecorders* RecorderPool::Acquire(const OuterParent& parent, StackRange stack) {
   for (ThreadRecorders* each = all_.load(std::memory_order_acquire); each != nullptr;
        each = each->next) {
     auto free = ThreadRecorders::State::kFree;
     if (each->state.load(std::memory_order_relaxed) == free &&
         each->state.compare_exchange_strong(free, ThreadRecorders::State::kPreparing,
                                             std::memory_order_acq_rel)) {
-      Prepare(each, parent);
+      Prepare(each, parent, stack);
       // The background thread looks into it from here on.
       each->state.store(ThreadRecorders::State::kUsed, std::memory_order_release);
       return each;
@@ -49,7 +38,7 @@ ThreadRecorders* RecorderPool::Acquire(const OuterParent& parent) {
   void* memory = MapMemory(kHeadBytes + kAllStacks);
   if (memory == nullptr) return nullptr;
   auto* made = new (memory) ThreadRecorders;
-  Prepare(made, parent);
+  Prepare(made, parent, stack);
   ThreadRecorders* head = all_.load(std::memory_order_relaxed);
   do {
     made->next = head;
@@ -57,17 +46,17 @@ ThreadRecorders* RecorderPool::Acquire(const OuterParent& parent) {
   return made;
 }
 
-void RecorderPool::Prepare(ThreadRecorders* recorders, const OuterParent& parent) {
+void RecorderPool::Prepare(ThreadRecorders* recorders, const OuterParent& parent,
+                           StackRange stack) {
   char* stacks = reinterpret_cast<char*>(recorders) + kHeadBytes + kAllStacks;
   const auto tid = static_cast<uint64_t>(raw::Syscall(SYS_gettid));
-  const uint64_t stack_end = StackEnd(tid);
   Recorder* nested = nullptr;
   for (int level = ThreadRecorders::kLevels - 1; level >= 0; --level) {
     stacks -= kStackBytes[level];
     memset(stacks, 0, sizeof(StackSegment) + sizeof(Frame));
     recorders->levels[level].Initialize(
         shared_, shared_->next_thread_index.fetch_add(1, std::memory_order_relaxed),
-        StackSegment::Place(stacks, kStackBytes[level]), nested, stack_end, tid);
+        StackSegment::Place(stacks, kStackBytes[level]), nested, stack, level > 0, tid);
     recorders->levels[level].set_outer_parent(parent.exists() ? parent : process_parent_);
     nested = &recorders->levels[level];
   }
@@ -95,6 +84,7 @@ void RecorderPool::AfterFork(ThreadRecorders* own, const IdSecret& old_secret) {
     if (each == own) continue;
     each->state.store(ThreadRecorders::State::kFree, std::memory_order_relaxed);
   }
+  Recorder::AfterForkOnStacks(shared_, old_secret, own != nullptr ? own->outermost() : nullptr);
   if (own == nullptr) return;
   own->tid = static_cast<uint64_t>(raw::Syscall(SYS_gettid));
   for (Recorder& recorder : own->levels) recorder.AfterFork(old_secret, own->tid);

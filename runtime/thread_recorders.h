@@ -42,9 +42,9 @@ class RecorderPool {
  public:
   explicit RecorderPool(RecorderShared* shared) : shared_(shared) {}
 
-  // For the calling thread, whose spans have this parent (else the process's). Null without memory.
-  // Lock-free, async-signal-safe, no errno.
-  ThreadRecorders* Acquire(const OuterParent& parent);
+  // For the calling thread, whose spans have this parent (else the process's), and whose own stack
+  // this is. Null without memory. Lock-free, async-signal-safe, no errno.
+  ThreadRecorders* Acquire(const OuterParent& parent, StackRange stack);
   // At the thread's end: closes what is open. Lock-free.
   void Retire(ThreadRecorders* recorders);
 
@@ -65,13 +65,13 @@ class RecorderPool {
   // In a forked child: forgets all but the calling thread's.
   void AfterFork(ThreadRecorders* own, const IdSecret& old_secret);
 
-  // Without a background thread retired recorders are recycled at once.
   // The parent of spans that have none in this process.
   void set_process_parent(const OuterParent& parent) { process_parent_ = parent; }
+  // Without a background thread retired recorders are recycled at once.
   void set_recycle_at_once(bool at_once) { recycle_at_once_ = at_once; }
 
  private:
-  void Prepare(ThreadRecorders* recorders, const OuterParent& parent);
+  void Prepare(ThreadRecorders* recorders, const OuterParent& parent, StackRange stack);
 
   RecorderShared* shared_;
   std::atomic<ThreadRecorders*> all_{nullptr};

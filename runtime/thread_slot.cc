@@ -3,10 +3,11 @@
 #include <pthread.h>
 
 #include "runtime/session.h"
+#include "runtime/thread_stack.h"
 
 namespace autotrace {
 
-thread_local constinit ThreadSlot t_slot = {nullptr, nullptr, 0, {}};
+thread_local constinit ThreadSlot t_slot = {nullptr, nullptr, 0, {}, 0};
 
 Recorder* RecorderForThisThread() {
   if (t_slot.active != nullptr) return t_slot.active;
@@ -26,7 +27,8 @@ Recorder* RecorderForThisThread() {
   }
   // A signal handler that interrupts this records nothing.
   ++t_slot.internal;
-  ThreadRecorders* recorders = session->pool().Acquire(t_slot.outer);
+  ThreadRecorders* recorders =
+      session->pool().Acquire(t_slot.outer, OwnStackOfThread(t_slot.stack_size));
   if (recorders == nullptr) {
     session->shared().ring.Count(format::Counter::kDroppedNoMemory);
   } else {

@@ -15,8 +15,10 @@ struct ThreadSlot {
   Recorder* active;
   ThreadRecorders* own;
   uint32_t internal;  // > 0: our own code runs here; hooks do nothing
-  // The span that started this thread, for the recorders that it will have.
+  // The span that started this thread, for the recorders that it will have, and how large its stack
+  // was to be; 0: as large as usual.
   OuterParent outer;
+  uint64_t stack_size;
 };
 
 // Initial-exec: no call, and no allocation at first use.
@@ -49,12 +51,13 @@ inline ThreadRecorders* OwnRecorders() { return t_slot.own; }
 Recorder* RecorderForThisThread();
 
 // Runs work(recorder) the way hooks do: hooks of a signal handler that interrupts it find another
-// recorder, and errno stays.
+// recorder, and errno stays. The recorder is where the thread is, whatever it has noticed before.
 template <typename Work>
 void WithRecorder(Recorder* recorder, Work work) {
   const int error_number = errno;
   t_slot.active = recorder->nested();
   __atomic_signal_fence(__ATOMIC_SEQ_CST);
+  recorder->SwitchToCaller(reinterpret_cast<uint64_t>(__builtin_frame_address(0)));
   work(recorder);
   __atomic_signal_fence(__ATOMIC_SEQ_CST);
   t_slot.active = recorder;

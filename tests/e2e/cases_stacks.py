@@ -98,3 +98,59 @@ def a_handler_that_jumps_out_of_a_hook_leaves_the_recorder_whole(test, build):
     assert forest.by_id[after_all.parent_id].name == "app::run"
     run, = forest.roots[:1]
     assert run.name == "app::run" and not run.attributes.get("autotrace.unfinished"), run
+
+
+HAND_SWITCHED_TREE = """
+    app::run
+      app::generates
+        app::next
+          app::produce
+            app::deeper x2
+              app::step x2
+            app::step
+        app::other_caller
+          app::next
+        app::next
+        app::step
+      app::walks
+        app::walk
+          app::walk x2
+      app::schedules
+        app::works x3
+          app::step x2
+        app::step
+      app::extremes
+        app::next
+          app::tries
+            app::fails  ERROR
+            app::step
+        app::large_here
+          app::step
+        app::next
+        app::next
+          app::large_there
+            app::step x2
+        app::large_here
+          app::step
+        app::next
+      app::hands_over
+        app::next
+          app::produce
+            app::deeper x2
+              app::step x2
+            app::step
+        app::in_thread
+          app::next
+          app::step
+        app::next
+"""
+
+
+@case(ALL_BUILDS)
+def stacks_switched_by_hand_have_calls_of_their_own(test, build):
+    program = test.program(build, "hand_switched.cc")
+    for where in ("heap", "maps", "array", "back"):
+        run = test.run(program, where, modules="app")
+        assert run.stdout == "done\n", run.stdout
+        run.expect_tree(HAND_SWITCHED_TREE, outliving=[
+            "app::produce", "app::walk", "app::works", "app::tries", "app::large_there"])

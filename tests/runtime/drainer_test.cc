@@ -52,6 +52,8 @@ class Pipeline {
   Drainer drainer_{&program_.shared(), &pool_, &modules_, &decider_};
 };
 
+constexpr StackRange kStack = {500, 2000};
+
 void Enter(Recorder* recorder, char name, uint64_t frame_address) {
   const uint64_t function = FunctionOf(name);
   if (!recorder->EnterFast(function, 1, frame_address)) {
@@ -59,12 +61,13 @@ void Enter(Recorder* recorder, char name, uint64_t frame_address) {
   }
 }
 void Leave(Recorder* recorder, char name) {
-  if (!recorder->LeaveFast(FunctionOf(name))) recorder->Leave(FunctionOf(name), 0);
+  const uint64_t function = FunctionOf(name);
+  if (!recorder->LeaveFast(function, kStack.low)) recorder->Leave(function, kStack.low);
 }
 
 // A traced thread's life: a trace of three calls, again and again. Returns how many calls.
 uint64_t CallTraces(RecorderPool* pool, int traces) {
-  ThreadRecorders* recorders = pool->Acquire({});
+  ThreadRecorders* recorders = pool->Acquire({}, kStack);
   if (recorders == nullptr) return 0;
   Recorder* recorder = recorders->outermost();
   for (int i = 0; i < traces; ++i) {
@@ -221,7 +224,7 @@ TEST_CASE("functions and modules stand in front of the records that refer to the
   FakeThread thread(&pipeline.program());
   const auto function = reinterpret_cast<uint64_t>(&RealFunction);
   REQUIRE(RealFunction(1) == 2);
-  thread.EnterFunction(function, 1, 1000);
+  thread.EnterFunction(function, 1, thread.stack_pointer());
   thread.LeaveFunction(function);
   pipeline.drainer().Pass();
 
@@ -254,7 +257,7 @@ TEST_CASE("functions and modules stand in front of the records that refer to the
   CHECK(named);
   // A module is told about once, and again in the ring for whoever finds it after a kill.
   const size_t modules = sink.Count(BlockKind::kModule);
-  thread.EnterFunction(function, 1, 1000);
+  thread.EnterFunction(function, 1, thread.stack_pointer());
   thread.LeaveFunction(function);
   pipeline.drainer().Pass();
   CHECK(sink.Count(BlockKind::kModule) == modules);
@@ -317,7 +320,7 @@ TEST_CASE("open spans are copied into the ring and, at the end, to the sinks") {
   Pipeline pipeline;
   MemorySink sink;
   pipeline.drainer().AddSink(&sink);
-  ThreadRecorders* recorders = pipeline.pool().Acquire({});
+  ThreadRecorders* recorders = pipeline.pool().Acquire({}, kStack);
   REQUIRE(recorders != nullptr);
   Enter(recorders->outermost(), 'a', 1000);
   Enter(recorders->outermost(), 'b', 900);

@@ -4,6 +4,7 @@
 
 #include "runtime/clock.h"
 #include "runtime/memory.h"
+#include "symbolizer/raw_syscalls.h"
 
 namespace autotrace::test {
 namespace {
@@ -70,11 +71,13 @@ void FakeProgram::FreeAllChunks() {
   }
 }
 
+uint64_t FakeThread::ThreadId() { return static_cast<uint64_t>(raw::Syscall(SYS_gettid)); }
+
 FakeThread::FakeThread(FakeProgram* program, size_t shadow_bytes)
     : shadow_memory_(MapMemory(shadow_bytes)), shadow_bytes_(shadow_bytes), thrown_() {
   recorder_.Initialize(&program->shared(), program->NextThreadIndex(),
-                       StackSegment::Place(shadow_memory_, shadow_bytes), nullptr, kStackEnd,
-                       /*tid=*/1);
+                       StackSegment::Place(shadow_memory_, shadow_bytes), nullptr,
+                       {kStackEnd - kStackBytes, kStackEnd}, /*is_inner=*/false, ThreadId());
   thrown_.Reset();
   recorder_.set_thrown_exceptions(&thrown_);
 }

@@ -80,6 +80,7 @@ FakeProgram::Options EitherClock();
 class FakeThread {
  public:
   static constexpr uint64_t kStackEnd = 0x7ffe'0000'0000;
+  static constexpr uint64_t kStackBytes = uint64_t{8} << 20;
   static constexpr uint64_t kFrameBytes = 64;
 
   // `shadow_bytes`: of the shadow stack's first segment.
@@ -88,6 +89,7 @@ class FakeThread {
   FakeThread& operator=(const FakeThread&) = delete;
   ~FakeThread();
 
+  static uint64_t ThreadId();
   Recorder& recorder() { return recorder_; }
 
   // An exception of this object, where the innermost call stands.
@@ -130,7 +132,7 @@ class FakeThread {
     }
   }
   void LeaveFunction(uint64_t function) {
-    if (!recorder_.LeaveFast(function)) recorder_.Leave(function, stack_pointer_);
+    if (!recorder_.LeaveFast(function, stack_pointer_)) recorder_.Leave(function, stack_pointer_);
   }
 
   void Call(char name) {

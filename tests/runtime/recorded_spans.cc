@@ -119,7 +119,7 @@ std::string RecordedSpans::Trees() const {
   CheckConsistency();
   std::vector<const RecordedSpan*> roots;
   for (const RecordedSpan& span : spans_) {
-    if (span.parent == 0) roots.push_back(&span);
+    if (span.parent == 0 && OuterParentOf(span) == 0) roots.push_back(&span);
   }
   std::sort(roots.begin(), roots.end(), [](const RecordedSpan* left, const RecordedSpan* right) {
     return std::tie(left->start, left->sequence) < std::tie(right->start, right->sequence);
@@ -141,7 +141,9 @@ std::string RecordedSpans::Tree(const RecordedSpan& span) const {
   if (span.flags & format::kSpanError) text += '*';
   std::vector<const RecordedSpan*> children;
   for (const RecordedSpan& child : spans_) {
-    if (child.parent == span.sequence) children.push_back(&child);
+    if (child.parent == span.sequence || OuterParentOf(child) == span.sequence) {
+      children.push_back(&child);
+    }
   }
   if (children.empty()) return text;
   std::sort(
@@ -151,9 +153,18 @@ std::string RecordedSpans::Tree(const RecordedSpan& span) const {
   text += '(';
   for (const RecordedSpan* child : children) {
     if (text.back() != '(') text += ' ';
+    if (child->parent == 0) text += '@';
     text += Tree(*child);
   }
   return text + ')';
+}
+
+uint64_t RecordedSpans::OuterParentOf(const RecordedSpan& root) const {
+  if (root.parent != 0 || (root.flags & format::kSpanAlone) != 0) return 0;
+  for (const RecordedTrace& trace : traces_) {
+    if (trace.begin.root_sequence == root.sequence) return trace.begin.parent_sequence;
+  }
+  return 0;
 }
 
 std::vector<RecordedSpan> RecordedSpans::Of(char name) const {

@@ -51,7 +51,8 @@ class RecordedSpans {
 
   // Traces in the order of their roots' starts, "a(b c(d)) | e"; children in the order of their
   // starts. A span that is not plain is followed by a mark: ! missed exit, ~ unfinished, * error.
-  // A manual span shows as #[its name].
+  // A manual span shows as #[its name], a root below a span of another stack or thread as @ and its
+  // tree.
   std::string Trees() const;
   // Fails the test unless sequences are unique, every parent is there, on the same thread, in the
   // same trace, encloses its child, and roots are what their trace says.
@@ -68,6 +69,8 @@ class RecordedSpans {
 
  private:
   std::string Tree(const RecordedSpan& span) const;
+  // The parent of a root, which is on another stack or thread; 0: none.
+  uint64_t OuterParentOf(const RecordedSpan& root) const;
 
   std::vector<RecordedSpan> spans_;
   std::vector<RecordedTrace> traces_;

@@ -85,25 +85,6 @@ TEST_CASE("calls after a manual span have its frame's address and do not end it"
   CHECK(program.Trees() == "a(#[span](b c))");
 }
 
-TEST_CASE("an entry on another stack ends nothing") {
-  FakeProgram program(EitherClock());
-  FakeThread thread(&program);
-  const uint64_t other_stack = GENERATE(0x7f00'0000'0000u,                    // below, mapped
-                                        0x5555'8000'0000u,                    // below, in the heap
-                                        FakeThread::kStackEnd + 0x10'0000u);  // above
-  thread.Enter('a');
-  const uint64_t main_stack = thread.stack_pointer();
-  thread.set_stack_pointer(other_stack);
-  thread.Enter('b');
-  thread.set_stack_pointer(main_stack);
-  thread.Call('c');  // back on the first stack, b is waiting
-  thread.set_stack_pointer(other_stack - FakeThread::kFrameBytes);
-  thread.Leave('b');
-  thread.set_stack_pointer(main_stack);
-  thread.Leave('a');
-  CHECK(program.Trees() == "a(b(c))");
-}
-
 TEST_CASE("dead frames on earlier segments of the shadow stack are found") {
   FakeProgram program(EitherClock());
   FakeThread thread(&program, 4096);

@@ -15,6 +15,8 @@
 namespace autotrace {
 namespace {
 
+constexpr StackRange kStack = {0, 1'000'001};
+
 struct Shared : RecorderShared {
   Shared() {
     InitializeClock();
@@ -42,7 +44,7 @@ TEST_CASE("threads that record at the same time get different recorders and numb
   for (int thread = 0; thread < kThreads; ++thread) {
     threads.emplace_back([&] {
       for (int round = 0; round < kRounds; ++round) {
-        ThreadRecorders* recorders = pool.Acquire({});
+        ThreadRecorders* recorders = pool.Acquire({}, kStack);
         {
           const std::lock_guard<std::mutex> lock(mutex);
           if (!in_use.insert(recorders).second) ++shared_ones;
@@ -70,7 +72,7 @@ TEST_CASE("threads that record at the same time get different recorders and numb
 TEST_CASE("hooks inside hooks have a recorder at every level but the last") {
   Shared shared;
   RecorderPool pool(&shared);
-  ThreadRecorders* recorders = pool.Acquire({});
+  ThreadRecorders* recorders = pool.Acquire({}, kStack);
   Recorder* recorder = recorders->outermost();
   int levels = 0;
   while (recorder != nullptr) {
@@ -83,27 +85,27 @@ TEST_CASE("hooks inside hooks have a recorder at every level but the last") {
 TEST_CASE("a retired recorder waits until it was seen, then it is used again") {
   Shared shared;
   RecorderPool pool(&shared);
-  ThreadRecorders* first = pool.Acquire({});
+  ThreadRecorders* first = pool.Acquire({}, kStack);
   pool.Retire(first);
-  ThreadRecorders* second = pool.Acquire({});
+  ThreadRecorders* second = pool.Acquire({}, kStack);
   CHECK(second != first);
   int visited = 0;
   pool.ForEach([&](ThreadRecorders*) { ++visited; });
   CHECK(visited == 2);
   pool.Recycle(first);
-  CHECK(pool.Acquire({}) == first);
+  CHECK(pool.Acquire({}, kStack) == first);
 }
 
 TEST_CASE("a reused recorder remembers nothing of the thread before") {
   Shared shared;
   RecorderPool pool(&shared);
   pool.set_recycle_at_once(true);
-  ThreadRecorders* recorders = pool.Acquire({});
+  ThreadRecorders* recorders = pool.Acquire({}, kStack);
   for (uint64_t i = 0; i < 5000; ++i) {
     recorders->outermost()->Enter(0x1000 + i * 16, 1, 1'000'000 - i * 16);
   }
   pool.Retire(recorders);
-  ThreadRecorders* again = pool.Acquire({});
+  ThreadRecorders* again = pool.Acquire({}, kStack);
   REQUIRE(again == recorders);
   std::string frames;
   uint64_t trace_id[2];
@@ -115,14 +117,14 @@ TEST_CASE("a reused recorder remembers nothing of the thread before") {
 TEST_CASE("in a forked child only the forking thread's recorder is in use") {
   Shared shared;
   RecorderPool pool(&shared);
-  ThreadRecorders* own = pool.Acquire({});
+  ThreadRecorders* own = pool.Acquire({}, kStack);
   ThreadRecorders* other = nullptr;
-  std::thread([&] { other = pool.Acquire({}); }).join();
+  std::thread([&] { other = pool.Acquire({}, kStack); }).join();
   pool.AfterFork(own, shared.secret);
   std::vector<ThreadRecorders*> visited;
   pool.ForEach([&](ThreadRecorders* recorders) { visited.push_back(recorders); });
   CHECK(visited == std::vector<ThreadRecorders*>{own});
-  CHECK(pool.Acquire({}) == other);
+  CHECK(pool.Acquire({}, kStack) == other);
 }
 
 }  // namespace
