@@ -144,10 +144,10 @@ void Drainer::Introduce(uint32_t thread_index, uint64_t tid, std::string_view na
 void Drainer::IntroduceOwnerOf(const Extent& extent) {
   if (introduced_.count(extent.thread_index) > 0) return;
   const ThreadRecorders* owner = nullptr;
-  pool_->ForEach([&](const ThreadRecorders* thread) {
-    for (const Recorder& recorder : thread->levels) {
-      if (recorder.thread_index() == extent.thread_index) owner = thread;
-    }
+  pool_->ForEach([&](ThreadRecorders* thread) {
+    thread->ForEachRecorder([&](const Recorder* recorder) {
+      if (recorder->thread_index() == extent.thread_index) owner = thread;
+    });
   });
   // Without a background thread its recorder may be another one's by now.
   Introduce(extent.thread_index, extent.chunk->header.tid,
@@ -168,15 +168,15 @@ void Drainer::FindRetired() {
 void Drainer::DismissRetired() {
   std::string ended;
   for (ThreadRecorders* thread : retired_) {
-    for (const Recorder& recorder : thread->levels) {
-      if (introduced_.erase(recorder.thread_index()) == 0) continue;
+    thread->ForEachRecorder([&](const Recorder* recorder) {
+      if (introduced_.erase(recorder->thread_index()) == 0) return;
       // Programs name their threads late.
       if (thread->name_now() != thread->first_name()) {
-        Introduce(recorder.thread_index(), thread->tid, thread->name_now());
-        introduced_.erase(recorder.thread_index());
+        Introduce(recorder->thread_index(), thread->tid, thread->name_now());
+        introduced_.erase(recorder->thread_index());
       }
-      AppendStruct(&ended, recorder.thread_index());
-    }
+      AppendStruct(&ended, recorder->thread_index());
+    });
     pool_->Recycle(thread);
   }
   if (!ended.empty()) Emit(format::BlockKind::kThreadEnd, ended);
@@ -283,12 +283,12 @@ std::string Drainer::OpenFrameBlocks(size_t limit_bytes) {
     AppendBlock(&blocks, format::BlockKind::kOpenFrames, payload);
   };
   pool_->ForEach([&](ThreadRecorders* thread) {
-    for (const Recorder& recorder : thread->levels) {
-      add(recorder.thread_index(), thread->tid, thread->name_now(),
+    thread->ForEachRecorder([&](const Recorder* recorder) {
+      add(recorder->thread_index(), thread->tid, thread->name_now(),
           [&](std::string* copied, uint64_t* trace_id) {
-            return recorder.CopyOpenFrames(copied, kMaxOpenFrames, trace_id);
+            return recorder->CopyOpenFrames(copied, kMaxOpenFrames, trace_id);
           });
-    }
+    });
   });
   if (limit_bytes != SIZE_MAX) return blocks;
   // At the end, also what is open on stacks that no thread is on. While threads come and go on them

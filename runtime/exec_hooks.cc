@@ -30,9 +30,11 @@ constexpr size_t kVariableSize = sizeof(kVariable) - 1;
 class Propagation {
  public:
   Propagation() {
-    Recorder* recorder = t_slot.active;
-    if (recorder == nullptr) return;
-    WithRecorder(recorder, [&](Recorder* own) { parent_ = own->PinCurrent(); });
+    if (Recorder* recorder = t_slot.active) {
+      WithRecorder(recorder, [&](Recorder* own) { parent_ = own->PinCurrent(); });
+    } else {
+      parent_ = t_slot.forked_by;
+    }
     if (!parent_.exists()) return;
     memcpy(text_, kVariable, kVariableSize);
     FormatTraceParent(parent_, Session::Current()->shared().secret, text_ + kVariableSize);

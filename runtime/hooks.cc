@@ -23,8 +23,10 @@ __attribute__((noinline)) void EnterRest(Recorder* recorder, uint64_t function, 
   if (recorder == nullptr) {
     recorder = RecorderForThisThread();
     if (recorder == nullptr) return;
-    t_slot.active = recorder->nested();
+    t_slot.active = recorder->inner_of_entries();
     SignalFence();
+  } else if (IsLeftBehind()) {
+    return;
   }
   recorder->Enter(function, call_site, frame_address);
   SignalFence();
@@ -33,6 +35,7 @@ __attribute__((noinline)) void EnterRest(Recorder* recorder, uint64_t function, 
 
 __attribute__((noinline)) void LeaveRest(Recorder* recorder, uint64_t function,
                                          uint64_t frame_address) {
+  if (IsLeftBehind()) return;
   recorder->Leave(function, frame_address);
   SignalFence();
   t_slot.active = recorder;
@@ -46,7 +49,7 @@ __attribute__((always_inline)) inline void Enter(void* function_pointer, void* c
   if (__builtin_expect(recorder == nullptr, 0)) {
     return EnterRest(nullptr, function, call_site, frame_address);
   }
-  t_slot.active = recorder->nested();
+  t_slot.active = recorder->inner_of_entries();
   SignalFence();
   if (__builtin_expect(!recorder->EnterFast(function, call_site, frame_address), 0)) {
     return EnterRest(recorder, function, call_site, frame_address);
@@ -60,7 +63,7 @@ __attribute__((always_inline)) inline void Leave(void* function_pointer, uint64_
   Recorder* recorder = t_slot.active;
   // Without a recorder nothing was entered.
   if (__builtin_expect(recorder == nullptr, 0)) return;
-  t_slot.active = recorder->nested();
+  t_slot.active = recorder->inner_of_others();
   SignalFence();
   if (__builtin_expect(!recorder->LeaveFast(function, frame_address), 0)) {
     return LeaveRest(recorder, function, frame_address);

@@ -39,20 +39,6 @@ uint64_t StackPointerOf(const __jmp_buf_tag* environment) {
   return word;
 }
 
-// A signal handler that interrupted a hook may jump out of it: then the hook will never end, the
-// recorder that it was using becomes the thread's again, and what it was writing is given up.
-void LeaveInterruptedHooks(uint64_t stack_pointer) {
-  ThreadRecorders* own = OwnRecorders();
-  if (own == nullptr || t_slot.active == own->outermost()) return;
-  for (Recorder& recorder : own->levels) {
-    if (&recorder == t_slot.active) return;
-    if (!recorder.IsBeyondOpenFrames(stack_pointer)) continue;
-    recorder.GiveUpChunk();
-    t_slot.active = &recorder;
-    return;
-  }
-}
-
 void TellJump(const __jmp_buf_tag* environment) {
   if (t_slot.own == nullptr) return;
   const uint64_t stack_pointer = StackPointerOf(environment);

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include <algorithm>
-#include <limits>
 
 #include "runtime/signal_stack.h"
 
@@ -17,17 +16,15 @@ constexpr uint16_t kTransparent = decision::kKnown;
 }  // namespace
 
 void Recorder::Initialize(RecorderShared* shared, uint32_t thread_index, StackSegment* frames,
-                          Recorder* nested, StackRange stack, bool is_inner, uint64_t tid) {
+                          StackRange stack, uint64_t tid) {
   memset(static_cast<void*>(this), 0, sizeof(*this));
   shared_ = shared;
   thread_index_ = thread_index;
   tid_ = tid;
-  nested_ = nested;
   segment_ = first_segment_ = frames;
   top_ = frames->first();
   own_ = stack;
-  is_inner_ = is_inner;
-  SetHere(is_inner ? StackRange{0, std::numeric_limits<uint64_t>::max()} : stack);
+  SetHere(stack);
   // The first call of a thread is looked at when its entry function is not to be a span.
   first_entry_ = shared->is_thread_entry != nullptr;
   if (!first_entry_) AllowFastEntries();
@@ -49,6 +46,9 @@ void Recorder::Enter(uint64_t function, uint64_t call_site, uint64_t frame_addre
     return;
   }
   PruneDeadFrames(call_site, frame_address, format::kSpanMissedExit);
+  if (interrupted_ != nullptr && top_ == first_segment_->first()) {
+    outer_ = interrupted_->ParentOfHandler(this);
+  }
 
   if (hidden_subtree_ != nullptr) {
     bits = kTransparent;
@@ -262,7 +262,7 @@ void Recorder::KeepSlow(Frame* frame, uint64_t end, uint16_t flags, ThrownExcept
     return Publish(frame);
   }
   if (root_ == nullptr) BeginTrace();
-  if (frame->sequence == 0) frame->sequence = NewSequence();
+  SetSequence(frame);
   const uint64_t sequence = frame->sequence;
   const uint64_t parent = frame == root_ ? 0 : ParentSequence(frame);
   uint64_t duration = end - frame->start;
@@ -349,7 +349,7 @@ uint64_t Recorder::NewSequence() {
 // Gives an open span its identity. If the program is killed, the span is known from the last copy
 // of open frames only, where it may still be without: then this record tells.
 void Recorder::Identify(Frame* frame) {
-  frame->sequence = NewSequence();
+  SetSequence(frame);
   if (frame->start > shared_->open_frames_copied.load(std::memory_order_relaxed)) return;
   const format::IdentityPayload identity = {frame->function & format::kAddressMask, frame->start};
   WriteExtension(format::ExtensionType::kIdentity, frame->sequence,

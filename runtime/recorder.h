@@ -7,8 +7,8 @@
 //
 // Everything here runs on traced threads, possibly inside the program's malloc, under the loader's
 // lock or in a signal handler: no allocation but raw mappings, no lock, no exception, no errno
-// change. A recorder is never entered twice: while a hook runs, hooks of a signal handler find the
-// recorder's `nested` one in its place (see hooks.cc).
+// change. A recorder is never entered twice: while a hook runs, hooks of a signal handler find
+// another one in its place (`inner`; see hooks.cc and recorder_inner.cc).
 #ifndef AUTOTRACE_RUNTIME_RECORDER_H_
 #define AUTOTRACE_RUNTIME_RECORDER_H_
 
@@ -75,11 +75,12 @@ struct RecorderShared {
 
 class Recorder {
  public:
-  // `frames` is this recorder's own memory; `nested` may be null; `stack` is the thread's. The
-  // recorder of hooks inside hooks (`is_inner`) takes all addresses for those of one stack: what
-  // calls it is done before the hook that was interrupted goes on.
+  // `frames` is this recorder's own memory, `stack` the thread's.
   void Initialize(RecorderShared* shared, uint32_t thread_index, StackSegment* frames,
-                  Recorder* nested, StackRange stack, bool is_inner, uint64_t tid);
+                  StackRange stack, uint64_t tid);
+  // The recorders for hooks that interrupt this one's entries, and whatever else it does; null:
+  // such hooks record nothing. After Initialize of all of them.
+  void set_inner(Recorder* of_entries, Recorder* of_others);
 
   // The plain case of an entry: the function is known, nothing special holds for it, and there is
   // room. False, with nothing changed, in every other case: then Enter is to be called. Makes no
@@ -163,7 +164,7 @@ class Recorder {
   void ExceptionCaught(const void* object);
   // The same by longjmp or an unwinding that is no exception (pthread_exit): no errors.
   void JumpedTo(uint64_t stack_pointer);
-  // Is this address further out on the thread's own stack than all open calls?
+  // Has code with this stack pointer been called by none of the open calls?
   bool IsBeyondOpenFrames(uint64_t stack_pointer) const;
   // After a hook was left in its middle: what it was writing must not be continued.
   void GiveUpChunk();
@@ -211,7 +212,14 @@ class Recorder {
   size_t CopyOpenFrames(std::string* frames, size_t limit, uint64_t trace_id[2]) const;
 
   uint32_t thread_index() const { return thread_index_; }
-  Recorder* nested() const { return nested_; }
+  Recorder* inner_of_entries() const { return inner_of_entries_; }
+  Recorder* inner_of_others() const { return inner_of_others_; }
+  // Null: this is the thread's outermost recorder.
+  Recorder* interrupted() const { return interrupted_; }
+
+  // From here on a recorder's memory may be wiped in a forked child that ran no handler (clone(2)):
+  // then every hook that would write to the ring, which is still the parent's, takes the slow path.
+  static size_t WipedOffset();
 
  private:
   // Longer durations do not fit a span's 48 bits.
@@ -251,6 +259,7 @@ class Recorder {
   // Ends the top frame without an exit hook having been called.
   void PopMissed(uint64_t end, uint16_t flags);
   bool IsDead(const Frame* frame, uint64_t call_site, uint64_t frame_address) const;
+  OuterParent ParentOfHandler(Recorder* inner);
   void PruneDeadFrames(uint64_t call_site, uint64_t frame_address, uint16_t flags);
 
   void Mark(ThrownException* exception);
@@ -291,6 +300,7 @@ class Recorder {
   Frame* NearestSpan(Frame* frame) const;
   uint64_t ParentSequence(Frame* frame);
   uint64_t NewSequence();
+  void SetSequence(Frame* frame);
   void Identify(Frame* frame);
   void BeginTrace();
   void WriteTraceBegin(uint16_t extra_flags);
@@ -304,33 +314,18 @@ class Recorder {
   bool NextChunk(uint16_t trace_flags = format::kTraceResumed);
   void ReleaseChunk();
 
-  // Fast path first: two cache lines.
-  RecorderShared* shared_;
-  Frame* top_;  // one past the innermost open frame
-  Recorder* nested_;
-  uint64_t fast_low_;   // the stack that the thread is on, as far as entries and exits may take the
-  uint64_t fast_size_;  // fast path; nothing with a slow clock
-  Frame* limit_;        // null while entries must take the slow path
-  uint64_t* write_;     // next free word of the chunk
-  uint64_t* write_fast_end_;  // a span fits when write_ is below this; null without a chunk
-  uint64_t next_sequence_;
-  uint64_t sequence_end_;
-
   StackSegment* segment_;  // the one top_ is in
   StackSegment* first_segment_;
-  uint64_t* write_end_;  // of the chunk's data, less the end mark
-  Ring::Chunk* chunk_;
   Frame* cut_root_;        // innermost open frame that a `roots` pattern made a root, or null
   Frame* root_;            // the current trace's root once it has begun, else null
   Frame* hidden_subtree_;  // the frame that hides all above it, or null
-  uint32_t overflow_;  // entries that found no memory for a frame
-  uint32_t depth_;     // open span frames; kept only when max_depth is set
+  uint32_t overflow_;      // entries that found no memory for a frame
+  uint32_t depth_;         // open span frames; kept only when max_depth is set
   uint32_t thread_index_;
-  uint64_t tid_;
-  uint32_t chunk_sequence_;
   bool first_entry_;  // no call yet, and the first one is looked at
-  bool is_inner_;      // of hooks inside hooks
+  uint64_t tid_;
   ThrownExceptions* thrown_;
+  Recorder* interrupted_;           // this one is for hooks inside hooks: of those that it interrupts
   StackRange here_;                 // the stack that the thread is on
   StackRange own_;                  // its own
   StackRange signal_stack_;         // the one on which a handler was seen last
@@ -338,6 +333,23 @@ class Recorder {
   OpenCalls own_calls_;             // of its own, while it is on another one
   std::atomic<uint32_t> switches_;  // odd while it goes from one to another
   OuterParent outer_;               // of roots that no `roots` pattern cut out
+
+  // The fast path's, two cache lines.
+  RecorderShared* shared_;
+  Frame* top_;  // one past the innermost open frame
+  Recorder* inner_of_entries_;
+  Recorder* inner_of_others_;
+  uint64_t fast_low_;  // the stack that the thread is on, as far as entries and exits may take the
+  uint64_t fast_size_;  // fast path; nothing with a slow clock
+  // ---- Wiped from here on, see WipedOffset.
+  Frame* limit_;              // null while entries must take the slow path
+  uint64_t* write_;           // next free word of the chunk
+  uint64_t* write_fast_end_;  // a span fits when write_ is below this; null without a chunk
+  uint64_t next_sequence_;
+  uint64_t sequence_end_;
+  uint64_t* write_end_;  // of the chunk's data, less the end mark
+  Ring::Chunk* chunk_;
+  uint32_t chunk_sequence_;
 };
 
 // The same of a stack that no thread is on.

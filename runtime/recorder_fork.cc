@@ -59,6 +59,7 @@ void Recorder::AfterFork(const IdSecret& old_secret, uint64_t tid) {
   outer_ = here.outer;
   cut_root_ = root_ = nullptr;
   depth_ = 0;
+  if (hidden_subtree_ == nullptr && !first_entry_) AllowFastEntries();
   if (stack_.load(std::memory_order_relaxed) != nullptr) BecomeTheParents(&own_calls_, old_secret);
 }
 

@@ -11,6 +11,8 @@ uint64_t Recorder::BeginManual(std::string_view name, uint64_t frame_address) {
   if (!EnterStackOf(frame_address, 0)) return 0;
   // Only what lies strictly below: the function that this is inlined into has the same address.
   PruneDeadFrames(0, frame_address - 1, format::kSpanMissedExit);
+  const bool is_first = top_ == first_segment_->first();
+  if (interrupted_ != nullptr && is_first) outer_ = interrupted_->ParentOfHandler(this);
   if (hidden_subtree_ != nullptr) return 0;
   if (overflow_ > 0 || (top_ >= segment_->limit() && !MoreStack())) {
     shared_->ring.Count(format::Counter::kDroppedNoMemory);
@@ -19,10 +21,10 @@ uint64_t Recorder::BeginManual(std::string_view name, uint64_t frame_address) {
   // No address: no exit hook ends it. It dies with the call that it was begun in: its own address
   // proves nothing, since it may have been begun in a helper that has returned.
   constexpr uint16_t kBits = decision::kKnown | decision::kRecord | decision::kManual;
-  PushFrame(FunctionWord(0, kBits), 0, top_[-1].frame_address);
+  PushFrame(FunctionWord(0, kBits), 0, is_first ? here_.high - 1 : top_[-1].frame_address);
   Frame* frame = top_ - 1;
   if (root_ == nullptr) BeginTrace();
-  if (frame->sequence == 0) frame->sequence = NewSequence();
+  SetSequence(frame);
   const uint64_t sequence = frame->sequence;
   WriteExtension(format::ExtensionType::kName, sequence,
                  {name.substr(0, shared_->ring.chunk_data_bytes() / 2)});

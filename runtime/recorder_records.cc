@@ -10,7 +10,9 @@ namespace autotrace {
 void Recorder::BeginTrace() {
   root_ = RootFrame();
   if (root_ == nullptr) return;
-  if (root_->sequence == 0) root_->sequence = NewSequence();
+  SetSequence(root_);
+  // (A handler may have closed the fast path, see recorder_inner.cc.)
+  if (chunk_ != nullptr) write_fast_end_ = write_end_ - kSpanWords;
   WriteTraceBegin(0);
   if (shared_->capture_stack != nullptr) WriteStack(root_->sequence, root_->frame_address);
 }

@@ -34,7 +34,7 @@ uintptr_t AsHolder(const Recorder* recorder) { return reinterpret_cast<uintptr_t
 // ---- Which stack is this -----------------------------------------------------------------------
 
 void Recorder::FindStackOf(uint64_t address) {
-  if (is_inner_) return;
+  if (interrupted_ != nullptr) return;
   // A handler that was seen before calls on.
   if (signal_stack_.Contains(address) && signal_stack_.Contains(top_[-1].frame_address)) return;
   if (CallStack* stack = shared_->stacks.Find(address)) {

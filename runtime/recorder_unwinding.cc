@@ -102,8 +102,8 @@ void Recorder::JumpedTo(uint64_t stack_pointer) {
 }
 
 bool Recorder::IsBeyondOpenFrames(uint64_t stack_pointer) const {
-  const StackRange& stack = is_inner_ ? own_ : here_;
-  return stack_pointer > top_[-1].frame_address && stack.Contains(stack_pointer - 1);
+  const StackRange& stack = interrupted_ != nullptr ? own_ : here_;
+  return stack_pointer >= top_[-1].frame_address && stack.Contains(stack_pointer - 1);
 }
 
 void Recorder::GiveUpChunk() { ReleaseChunk(); }

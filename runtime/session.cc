@@ -34,8 +34,6 @@ Session* Session::current_ = nullptr;
 
 namespace {
 
-// What a thread waits for the recording before it replaces the program.
-constexpr uint64_t kExecTimeout = 1'000'000'000;
 // What writing to disk may take at the program's end, beside the network's own bound.
 constexpr uint64_t kDiskTimeout = 10'000'000'000;
 
@@ -137,7 +135,9 @@ bool Session::Begin() {
       [] {
         if (current_ != nullptr) current_->BeforeFork();
       },
-      nullptr,
+      [] {
+        if (current_ != nullptr) current_->AfterForkInParent();
+      },
       [] {
         if (current_ != nullptr) current_->AfterForkInChild();
       });
@@ -309,65 +309,6 @@ bool Session::Flush(uint64_t timeout_nanos) {
     const uint64_t now = MonotonicNanos();
     if (now >= deadline) return false;
     FutexWait(&flush_done_, done, deadline - now);
-  }
-}
-
-// ---- Fork --------------------------------------------------------------------------------------
-
-void Session::BeforeFork() {
-  // A signal handler that interrupts this must find no recorder that is at work.
-  const InternalThreadScope internal;
-  ThreadRecorders* own = OwnRecorders();
-  if (own == nullptr) return;
-  own->outermost()->SwitchToCaller(reinterpret_cast<uint64_t>(__builtin_frame_address(0)));
-  own->outermost()->PinCurrent();
-}
-
-void Session::BeforeExec() {
-  // In a child of vfork() or clone() there is no thread of ours, and the recording goes on.
-  if (raw::Syscall(SYS_getpid) != pid_) return;
-  const InternalThreadScope internal;
-  // So that it copies open frames, whenever it did so last.
-  copy_open_frames_.store(true, std::memory_order_release);
-  Flush(kExecTimeout);
-}
-
-// A child records on its own: own ring, own secret, own files in the same run, own thread. Its
-// first spans continue below the span that forked.
-void Session::AfterForkInChild() {
-  const InternalThreadScope internal;
-  const IdSecret old_secret = shared_.secret;
-  parent_process_key_ = process_key_;
-  pid_ = getpid();
-  fork_mark_.Set();
-  kernel_start_time_ = KernelStartTime();
-  // First: nothing may refer to the parent's ring once it is gone.
-  pool_.AfterFork(OwnRecorders(), old_secret);
-  shared_.ring.Abandon();
-  thread_.Forget();
-  stop_.store(0, std::memory_order_relaxed);
-  // The parent's background thread may have been in the middle of anything.
-  static_cast<void>(drainer_.release());
-  if (SegmentWriter* parents = segments_.release()) parents->CloseInChild();
-  static_cast<void>(live_.release());
-  try {
-    modules_.AfterFork();
-    if (!CreateRing()) {
-      g_state.store(SessionState::kOff, std::memory_order_release);
-      AbandonThread();
-      return;
-    }
-    OpenSinks();
-    if (segments_ == nullptr && !config_.live_export()) {
-      g_state.store(SessionState::kOff, std::memory_order_release);
-      AbandonThread();
-      return;
-    }
-    StartThread();
-  } catch (const std::exception& error) {
-    g_state.store(SessionState::kOff, std::memory_order_release);
-    AbandonThread();
-    Log(std::string("cannot trace the forked child: ") + error.what());
   }
 }
 

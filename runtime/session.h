@@ -57,12 +57,20 @@ class Session {
   ModuleTable& modules() { return modules_; }
   RecorderShared& shared() { return shared_; }
 
+  // False in a child that was made without fork(), and so without the handlers below.
+  bool IsSameProcess() const { return fork_mark_.IsSameProcess(); }
+
   // Fork and exec handlers; on the thread that does it.
   void BeforeFork();
+  void AfterForkInParent();
   // The calling thread is about to replace the program; if that fails everything goes on. Brings
   // what is recorded and what is open to where a reader finds it. Bounded in time.
   void BeforeExec();
   void AfterForkInChild();
+  // The same around a fork that runs no handlers. True: the child can be traced.
+  bool BeforeClone();
+  void AfterCloneInParent();
+  void AfterCloneInChild(bool is_traced);
 
   // Hooks find the thread's recorders here when it ends.
   pthread_key_t thread_key() const { return thread_key_; }
@@ -70,6 +78,11 @@ class Session {
  private:
   explicit Session(const filters::Config& config);
 
+  void BecomeTheChild();
+  // Where the background thread holds nothing that a child could miss. False: it took too long.
+  bool PauseThread();
+  void ResumeThread();
+  void PauseIfAsked();
   bool Begin();
   bool CreateRing();
   void OpenSinks();
@@ -81,6 +94,7 @@ class Session {
   void RunInBackground();
   bool IsAskedToStop() const { return stop_.load(std::memory_order_seq_cst) != 0; }
   bool IsAskedToFlush() const;
+  bool IsAskedToPause() const { return pause_.load(std::memory_order_seq_cst) == kPauseAsked; }
   void WaitForWork(const Drainer::PassResult& pass);
   void Housekeeping(uint64_t now);
   void Finish();
@@ -112,6 +126,8 @@ class Session {
   uint64_t started_ = 0;
   uint64_t last_housekeeping_ = 0;
   uint64_t last_clock_ = 0;
+  static constexpr uint32_t kNoPause = 0, kPauseAsked = 1, kPaused = 2;
+  std::atomic<uint32_t> pause_{kNoPause};  // a futex
   std::atomic<uint32_t> stop_{0};
   std::atomic<uint32_t> flush_requested_{0};
   std::atomic<uint32_t> flush_done_{0};  // a futex

@@ -46,6 +46,7 @@ void Session::RunInBackground() {
     }
     idle_passes_ = 0;
     while (!IsAskedToStop()) {
+      PauseIfAsked();
       const uint32_t flush = flush_requested_.load(std::memory_order_acquire);
       const Drainer::PassResult pass = drainer_->Pass();
       Housekeeping(MonotonicNanos());
@@ -78,7 +79,7 @@ void Session::WaitForWork(const Drainer::PassResult& pass) {
   const bool idle = idle_passes_ >= kPassesUntilIdle;
   shared_.ring.WaitForWork(idle ? kIdleSleep : kBusySleep,
                            idle ? 1 : std::max(shared_.ring.chunk_count() / kShareThatWakes, 1u),
-                           [this] { return IsAskedToStop() || IsAskedToFlush(); });
+                           [this] { return IsAskedToStop() || IsAskedToFlush() || IsAskedToPause(); });
 }
 
 void Session::Housekeeping(uint64_t now) {

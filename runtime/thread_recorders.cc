@@ -1,12 +1,12 @@
 #include "runtime/thread_recorders.h"
 
-#include <pthread.h>
+#include <stddef.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <limits>
 #include <new>
 
 #include "runtime/memory.h"
@@ -15,10 +15,9 @@
 namespace autotrace {
 namespace {
 
-// The outermost recorder's first segment; hooks inside hooks stay shallow.
-constexpr size_t kStackBytes[ThreadRecorders::kLevels] = {64 << 10, 16 << 10, 8 << 10};
-constexpr size_t kAllStacks = (64 + 16 + 8) << 10;
-constexpr size_t kHeadBytes = (sizeof(ThreadRecorders) + 4095) / 4096 * 4096;
+// The outermost recorder's first segment.
+constexpr size_t kFramesBytes = size_t{64} << 10;
+constexpr size_t kPage = 4096;
 
 }  // namespace
 
@@ -35,9 +34,8 @@ ThreadRecorders* RecorderPool::Acquire(const OuterParent& parent, StackRange sta
       return each;
     }
   }
-  void* memory = MapMemory(kHeadBytes + kAllStacks);
-  if (memory == nullptr) return nullptr;
-  auto* made = new (memory) ThreadRecorders;
+  ThreadRecorders* made = Map();
+  if (made == nullptr) return nullptr;
   Prepare(made, parent, stack);
   ThreadRecorders* head = all_.load(std::memory_order_relaxed);
   do {
@@ -46,20 +44,38 @@ ThreadRecorders* RecorderPool::Acquire(const OuterParent& parent, StackRange sta
   return made;
 }
 
+ThreadRecorders* RecorderPool::Map() {
+  const size_t kept =
+      offsetof(ThreadRecorders, outermost_recorder) + Recorder::WipedOffset();
+  const size_t kept_pages = (kept + kPage - 1) / kPage * kPage;
+  auto* memory = static_cast<char*>(MapMemory(kept_pages + kPage + kFramesBytes));
+  if (memory == nullptr) return nullptr;
+  // Linux 4.14. Without it a child of clone(2) writes to its parent's ring.
+  raw::Syscall(SYS_madvise, reinterpret_cast<long>(memory + kept_pages), kPage, MADV_WIPEONFORK);
+  auto* made = new (memory + kept_pages - kept) ThreadRecorders;
+  made->frames = StackSegment::Place(memory + kept_pages + kPage, kFramesBytes);
+  return made;
+}
+
 void RecorderPool::Prepare(ThreadRecorders* recorders, const OuterParent& parent,
                            StackRange stack) {
-  char* stacks = reinterpret_cast<char*>(recorders) + kHeadBytes + kAllStacks;
   const auto tid = static_cast<uint64_t>(raw::Syscall(SYS_gettid));
-  Recorder* nested = nullptr;
-  for (int level = ThreadRecorders::kLevels - 1; level >= 0; --level) {
-    stacks -= kStackBytes[level];
-    memset(stacks, 0, sizeof(StackSegment) + sizeof(Frame));
-    recorders->levels[level].Initialize(
-        shared_, shared_->next_thread_index.fetch_add(1, std::memory_order_relaxed),
-        StackSegment::Place(stacks, kStackBytes[level]), nested, stack, level > 0, tid);
-    recorders->levels[level].set_outer_parent(parent.exists() ? parent : process_parent_);
-    nested = &recorders->levels[level];
+  const auto initialize = [&](Recorder* recorder, StackSegment* frames) {
+    recorder->Initialize(shared_, shared_->next_thread_index.fetch_add(1, std::memory_order_relaxed),
+                         frames, stack, tid);
+    recorder->set_outer_parent(parent.exists() ? parent : process_parent_);
+  };
+  initialize(recorders->outermost(), recorders->frames);
+  for (int i = 0; i < ThreadRecorders::kInner; ++i) {
+    char* frames = recorders->inner_frames[i];
+    memset(frames, 0, ThreadRecorders::kInnerFramesBytes);
+    initialize(&recorders->inner[i],
+               StackSegment::Place(frames, ThreadRecorders::kInnerFramesBytes));
   }
+  Recorder* inner = recorders->inner;
+  recorders->outermost()->set_inner(&inner[0], &inner[1]);
+  inner[0].set_inner(&inner[2], &inner[2]);
+  inner[1].set_inner(&inner[3], &inner[3]);
   recorders->thrown.Reset();
   recorders->outermost()->set_thrown_exceptions(&recorders->thrown);
   recorders->tid = tid;
@@ -68,13 +84,14 @@ void RecorderPool::Prepare(ThreadRecorders* recorders, const OuterParent& parent
 
 void RecorderPool::Retire(ThreadRecorders* recorders) {
   raw::Syscall(SYS_prctl, PR_GET_NAME, reinterpret_cast<long>(recorders->final_name));
-  for (Recorder& recorder : recorders->levels) recorder.CloseAll(format::kSpanMissedExit);
+  recorders->ForEachRecorder(
+      [](Recorder* recorder) { recorder->CloseAll(format::kSpanMissedExit); });
   recorders->state.store(ThreadRecorders::State::kRetired, std::memory_order_release);
   if (recycle_at_once_) Recycle(recorders);
 }
 
 void RecorderPool::Recycle(ThreadRecorders* recorders) {
-  for (Recorder& recorder : recorders->levels) recorder.Trim();
+  recorders->ForEachRecorder([](Recorder* recorder) { recorder->Trim(); });
   recorders->state.store(ThreadRecorders::State::kFree, std::memory_order_release);
 }
 
@@ -87,7 +104,7 @@ void RecorderPool::AfterFork(ThreadRecorders* own, const IdSecret& old_secret) {
   Recorder::AfterForkOnStacks(shared_, old_secret, own != nullptr ? own->outermost() : nullptr);
   if (own == nullptr) return;
   own->tid = static_cast<uint64_t>(raw::Syscall(SYS_gettid));
-  for (Recorder& recorder : own->levels) recorder.AfterFork(old_secret, own->tid);
+  own->ForEachRecorder([&](Recorder* recorder) { recorder->AfterFork(old_secret, own->tid); });
 }
 
 }  // namespace autotrace

@@ -13,22 +13,35 @@
 
 namespace autotrace {
 
-// A thread's recorder with the ones for hooks inside hooks (signal handlers), innermost last.
+// A thread's recorder with the ones for hooks inside hooks (signal handlers).
+//
+// Lies so that the outermost recorder's part that a forked child must not use (see
+// Recorder::WipedOffset) begins a page, which the kernel wipes there. Most threads touch the page
+// before it, this one, and one with frames.
 struct ThreadRecorders {
-  static constexpr int kLevels = 3;
+  static constexpr int kInner = 4;
+  static constexpr size_t kInnerFramesBytes = 512;
   static constexpr size_t kNameSize = 16;  // TASK_COMM_LEN
 
   enum class State : uint32_t { kUsed, kRetired, kFree, kPreparing };
 
-  Recorder levels[kLevels];
-  ThrownExceptions thrown;  // the outermost level's
+  ThrownExceptions thrown;  // the outermost recorder's
   std::atomic<State> state{State::kUsed};
   ThreadRecorders* next = nullptr;  // in the list of all; never changes once linked
   uint64_t tid = 0;
   char name[kNameSize] = {};        // at its first call
   char final_name[kNameSize] = {};  // at its end; programs name their threads late
+  StackSegment* frames = nullptr;   // the outermost recorder's first
+  alignas(8) char inner_frames[kInner][kInnerFramesBytes];
+  Recorder inner[kInner];  // of the outermost one's entries and others, and of these two's hooks
+  Recorder outermost_recorder;
 
-  Recorder* outermost() { return &levels[0]; }
+  Recorder* outermost() { return &outermost_recorder; }
+  template <typename Visit>
+  void ForEachRecorder(Visit visit) {
+    visit(&outermost_recorder);
+    for (Recorder& recorder : inner) visit(&recorder);
+  }
   // Background thread.
   std::string_view first_name() const { return {name, strnlen(name, kNameSize)}; }
   // The last name that is known.
@@ -71,6 +84,7 @@ class RecorderPool {
   void set_recycle_at_once(bool at_once) { recycle_at_once_ = at_once; }
 
  private:
+  static ThreadRecorders* Map();
   void Prepare(ThreadRecorders* recorders, const OuterParent& parent, StackRange stack);
 
   RecorderShared* shared_;

@@ -7,7 +7,7 @@
 
 namespace autotrace {
 
-thread_local constinit ThreadSlot t_slot = {nullptr, nullptr, 0, {}, 0};
+thread_local constinit ThreadSlot t_slot = {nullptr, nullptr, 0, {}, 0, nullptr, {}};
 
 Recorder* RecorderForThisThread() {
   if (t_slot.active != nullptr) return t_slot.active;
@@ -18,7 +18,7 @@ Recorder* RecorderForThisThread() {
     }
     return nullptr;
   }
-  if (t_slot.internal > 0) return nullptr;
+  if (t_slot.internal > 0 || IsLeftBehind()) return nullptr;
   Session* session = Session::Current();
   if (t_slot.own != nullptr) {
     // Deeper inside hooks than there are recorders.
@@ -42,11 +42,34 @@ Recorder* RecorderForThisThread() {
   return t_slot.active;
 }
 
+void LeaveInterruptedHooks(uint64_t stack_pointer) {
+  if (t_slot.own == nullptr) return;
+  Recorder* left = nullptr;
+  for (Recorder* recorder = t_slot.active; recorder != nullptr; recorder = recorder->interrupted()) {
+    if (recorder != t_slot.active && recorder->IsBeyondOpenFrames(stack_pointer)) left = recorder;
+  }
+  if (left == nullptr) return;
+  for (Recorder* recorder = t_slot.active; recorder != left; recorder = recorder->interrupted()) {
+    if (recorder != t_slot.active) recorder->GiveUpChunk();
+    recorder->CloseAll(format::kSpanMissedExit);
+  }
+  left->GiveUpChunk();
+  t_slot.active = left;
+}
+
 void CloseThread(uint16_t flags) {
   if (t_slot.own != nullptr) {
-    for (Recorder& recorder : t_slot.own->levels) recorder.CloseAll(flags);
+    t_slot.own->ForEachRecorder([&](Recorder* recorder) { recorder->CloseAll(flags); });
   }
   AbandonThread();
+}
+
+bool IsLeftBehind() {
+  Session* session = Session::Current();
+  if (session == nullptr || session->IsSameProcess()) return false;
+  g_state.store(SessionState::kOff, std::memory_order_release);
+  AbandonThread();
+  return true;
 }
 
 void AbandonThread() {

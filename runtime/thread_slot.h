@@ -19,6 +19,9 @@ struct ThreadSlot {
   // was to be; 0: as large as usual.
   OuterParent outer;
   uint64_t stack_size;
+  Recorder* at_fork;  // `active`, while this thread forks
+  // In a child that is not traced: the span that forked it, for programs that it starts.
+  OuterParent forked_by;
 };
 
 // Initial-exec: no call, and no allocation at first use.
@@ -50,12 +53,18 @@ inline ThreadRecorders* OwnRecorders() { return t_slot.own; }
 // memory, or inside our own code. Async-signal-safe.
 Recorder* RecorderForThisThread();
 
+// Is this a child that was made by clone(2) or _Fork() without a word to us? What is there is the
+// parent's, and tracing is off from here on. (The hooks ask on their slow path only: see
+// Recorder::WipedOffset.)
+bool IsLeftBehind();
+
 // Runs work(recorder) the way hooks do: hooks of a signal handler that interrupts it find another
 // recorder, and errno stays. The recorder is where the thread is, whatever it has noticed before.
 template <typename Work>
 void WithRecorder(Recorder* recorder, Work work) {
+  if (IsLeftBehind()) return;
   const int error_number = errno;
-  t_slot.active = recorder->nested();
+  t_slot.active = recorder->inner_of_others();
   __atomic_signal_fence(__ATOMIC_SEQ_CST);
   recorder->SwitchToCaller(reinterpret_cast<uint64_t>(__builtin_frame_address(0)));
   work(recorder);
@@ -63,6 +72,11 @@ void WithRecorder(Recorder* recorder, Work work) {
   t_slot.active = recorder;
   errno = error_number;
 }
+
+// The thread goes on where the stack pointer is this. A signal handler that interrupted a hook may
+// leave it so: then the hook will never end, the recorder that it was using becomes the thread's
+// again, and what it was writing is given up.
+void LeaveInterruptedHooks(uint64_t stack_pointer);
 
 // Ends what is open on this thread and lets no hook record on it any more.
 void CloseThread(uint16_t flags);

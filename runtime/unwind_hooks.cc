@@ -92,6 +92,7 @@ __attribute__((noinline)) void TellLanding(CppRuntime* runtime, _Unwind_Context*
   const uint64_t stack_pointer = runtime->get_cfa.As<GetCfa>()(context);
   RaisedException raised;
   const bool is_cpp = ParseException(landing.exception, &runtime->library, &raised);
+  LeaveInterruptedHooks(stack_pointer);
   WithRecorder(t_slot.active, [&](Recorder* recorder) {
     if (is_cpp) {
       recorder->UnwoundTo(stack_pointer, raised, landing.handler != 0);

@@ -2,10 +2,10 @@
 
 import textwrap
 
-from harness import ALL_BUILDS, BOTH_COMPILERS, ONE_BUILD, Build, case
+from harness import TRAP_BUILDS, BOTH_COMPILERS, ONE_BUILD, Build, case
 
 
-@case(ALL_BUILDS)
+@case(TRAP_BUILDS)
 def calls_left_by_an_exception_end_there_and_are_errors(test, build):
     run = test.run(test.program(build, "exceptions.cc"), modules="app")
     run.expect_tree("""
@@ -42,7 +42,7 @@ LONGJMP_TREE = """
 """
 
 
-@case(ALL_BUILDS)
+@case(TRAP_BUILDS)
 def calls_left_by_longjmp_end_there(test, build):
     run = test.run(test.program(build, "longjmp.cc"), modules="app")
     run.expect_tree(LONGJMP_TREE)
@@ -88,7 +88,7 @@ EXCEPTION_KINDS_TREE = """
 """
 
 
-@case(ALL_BUILDS)
+@case(TRAP_BUILDS)
 def every_way_that_an_exception_takes_is_seen(test, build):
     run = test.run(test.program(build, "exception_kinds.cc"), modules="app")
     assert run.stdout == EXCEPTION_KINDS_OUTPUT, run.stdout
@@ -118,7 +118,7 @@ def every_way_that_an_exception_takes_is_seen(test, build):
     assert exception("app::fails_with_cleaner")["exception.message"] == "code 3"
 
 
-@case(ALL_BUILDS)
+@case(TRAP_BUILDS)
 def a_thread_that_ends_itself_or_is_cancelled_ends_its_calls(test, build):
     program = test.program(build, "ends.cc")
     run = test.run(program, "pthread_exit", modules="app")
@@ -145,7 +145,7 @@ ENDED_TREE = """
 """
 
 
-@case(ALL_BUILDS)
+@case(TRAP_BUILDS)
 def calls_that_exit_never_return(test, build):
     program = test.program(build, "ends.cc")
     run = test.run(program, "exit", modules="app", status=3)
@@ -154,7 +154,7 @@ def calls_that_exit_never_return(test, build):
     test.run(program, "quick_exit", modules="app", status=3).expect_tree(ENDED_TREE)
 
 
-@case(ALL_BUILDS)
+@case(TRAP_BUILDS)
 def what_was_open_for_a_while_when_the_program_died_is_unfinished(test, build):
     program = test.program(build, "ends.cc")
     for how, status in (("_exit", 3), ("abort", -6), ("segv", -11)):
@@ -163,7 +163,7 @@ def what_was_open_for_a_while_when_the_program_died_is_unfinished(test, build):
         run.expect_tree(ENDED_TREE)
 
 
-@case(ALL_BUILDS)
+@case(TRAP_BUILDS)
 def an_exception_that_ends_the_program_ends_it_as_before(test, build):
     program = test.program(build, "ends.cc")
     message = ("terminate called after throwing an instance of 'std::runtime_error'\n"
@@ -214,13 +214,6 @@ def exceptions_are_seen_under_sanitizers(test, build):
         expect_every_way(test, test.program(
             build, "exception_kinds.cc", name="sanitize_" + sanitizer,
             flags=["-fsanitize=" + sanitizer]))
-
-
-@case(BOTH_COMPILERS)
-def exceptions_are_seen_with_link_time_optimisation(test, build):
-    link = test.lld_flags() if build.family == "clang" else []
-    expect_every_way(test, test.program(
-        build, "exception_kinds.cc", name="lto", flags=["-flto"], link=link))
 
 
 @case(ONE_BUILD)

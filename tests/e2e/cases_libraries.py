@@ -4,7 +4,7 @@ import collections
 import signal
 import textwrap
 
-from harness import BOTH_COMPILERS, case
+from harness import TRAP_BUILDS, case
 
 MODULES = "app,plugin_run,alpha,gamma"
 OF_PLUGINS = "plugin_run,alpha,gamma"
@@ -48,7 +48,7 @@ def expect_own_callers(forest):
 # ---- One library in the place of another
 
 
-@case(BOTH_COMPILERS)
+@case(TRAP_BUILDS)
 def opening_and_closing_libraries_keeps_names_right(test, build):
     program = test.program(build, "opens_library.cc", link=["-ldl"])
     first = test.program(build, "library.cc", shared=True)
@@ -69,14 +69,14 @@ def opening_and_closing_libraries_keeps_names_right(test, build):
     """)
 
 
-@case(BOTH_COMPILERS)
+@case(TRAP_BUILDS)
 def a_library_in_the_place_of_another_has_its_own_names(test, build):
     run = test.run(host(test, build), 2, 0, "return", *both_plugins(test, build), modules=MODULES)
     assert run.stdout == "done\n"
     expect_own_callers(run.expect_tree((used("alpha") + used("gamma")) * 2))
 
 
-@case(BOTH_COMPILERS)
+@case(TRAP_BUILDS)
 def a_library_in_the_place_of_another_has_its_own_decisions(test, build):
     program = host(test, build)
     plugins = both_plugins(test, build)
@@ -89,7 +89,7 @@ def a_library_in_the_place_of_another_has_its_own_decisions(test, build):
             """)
 
 
-@case(BOTH_COMPILERS)
+@case(TRAP_BUILDS)
 def the_file_of_a_library_is_not_that_of_the_one_before(test, build):
     program = host(test, build)
     plugins = both_plugins(test, build)
@@ -102,7 +102,7 @@ def the_file_of_a_library_is_not_that_of_the_one_before(test, build):
     run.expect_tree(called("alpha", times=" x2"))
 
 
-@case(BOTH_COMPILERS)
+@case(TRAP_BUILDS)
 def without_a_thread_of_ours_names_follow_too(test, build):
     run = test.run(host(test, build), 2, 0, "return", *both_plugins(test, build), modules=MODULES,
                    env={"AUTOTRACE_THREAD": "0"})
@@ -112,14 +112,14 @@ def without_a_thread_of_ours_names_follow_too(test, build):
 # ---- The same library again and again
 
 
-@case(BOTH_COMPILERS)
+@case(TRAP_BUILDS)
 def a_library_that_comes_back_is_recorded_as_before(test, build):
     run = test.run(host(test, build), 500, 0, "return", plugin(test, build, "alpha"),
                    modules="app,plugin_run,alpha")
     run.expect_tree(used("alpha", " x500"))
 
 
-@case(BOTH_COMPILERS)
+@case(TRAP_BUILDS)
 def the_recording_does_not_grow_with_what_comes_back(test, build):
     library = plugin(test, build, "alpha")
     run = test.run(host(test, build), 2000, 0, "return", library, modules="plugin_run")
@@ -132,7 +132,7 @@ def the_recording_does_not_grow_with_what_comes_back(test, build):
 # ---- Who was linked to what
 
 
-@case(BOTH_COMPILERS)
+@case(TRAP_BUILDS)
 def a_program_that_was_never_linked_and_opens_libraries(test, build):
     # Its dlclose is not ours, and it is told nothing: the background thread has to notice.
     program = host(test, build, instrument=False, runtime=False)
@@ -141,7 +141,7 @@ def a_program_that_was_never_linked_and_opens_libraries(test, build):
     expect_own_callers(run.expect_tree((called("alpha") + called("gamma")) * 2))
 
 
-@case(BOTH_COMPILERS)
+@case(TRAP_BUILDS)
 def a_preloaded_runtime_notices_at_once(test, build):
     for instrument in (False, True):
         program = host(test, build, instrument=instrument, runtime=False)
@@ -153,7 +153,7 @@ def a_preloaded_runtime_notices_at_once(test, build):
         expect_own_callers(run.expect_tree((tree("alpha") + tree("gamma")) * 2))
 
 
-@case(BOTH_COMPILERS)
+@case(TRAP_BUILDS)
 def closing_libraries_works_when_nothing_is_traced(test, build):
     run = test.run(host(test, build), 2, 0, "return", *both_plugins(test, build))
     assert run.stdout == "done\n"
@@ -163,7 +163,7 @@ def closing_libraries_works_when_nothing_is_traced(test, build):
 # ---- Killed
 
 
-@case(BOTH_COMPILERS)
+@case(TRAP_BUILDS)
 def a_killed_programs_ring_tells_which_library_it_was(test, build):
     run = test.run(host(test, build), 2, 0, "kill", *both_plugins(test, build), modules=MODULES,
                    status=-signal.SIGKILL)
@@ -178,7 +178,7 @@ def a_killed_programs_ring_tells_which_library_it_was(test, build):
         assert steps == ["alpha::step", "gamma::step"] * 2, steps
 
 
-@case(BOTH_COMPILERS)
+@case(TRAP_BUILDS)
 def spans_that_a_kill_left_open_are_named_by_the_library_they_are_in(test, build):
     run = test.run(host(test, build), 1, 0, "kill-late", *both_plugins(test, build),
                    modules=MODULES, status=-signal.SIGKILL)
@@ -196,7 +196,7 @@ def spans_that_a_kill_left_open_are_named_by_the_library_they_are_in(test, build
 # ---- Namespaces
 
 
-@case(BOTH_COMPILERS)
+@case(TRAP_BUILDS)
 def a_library_in_two_namespaces_is_traced_in_both(test, build):
     program = test.program(build, "namespaces.cc", link=["-ldl"])
     run = test.run(program, plugin(test, build, "alpha"), modules="plugin_run,alpha")
@@ -210,7 +210,7 @@ def a_library_in_two_namespaces_is_traced_in_both(test, build):
 # ---- All at once
 
 
-@case(BOTH_COMPILERS)
+@case(TRAP_BUILDS)
 def threads_that_swap_libraries_at_one_address_misname_few_calls(test, build):
     names = ("alpha", "gamma", "delta")
     plugins = [plugin(test, build, name) for name in names]

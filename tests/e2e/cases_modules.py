@@ -2,7 +2,7 @@
 
 import os
 
-from harness import BOTH_COMPILERS, ONE_BUILD, case, output_of
+from harness import BOTH_COMPILERS, ONE_BUILD, TRAP_BUILDS, case, output_of
 
 LIBRARY_TREE = """
     app::run
@@ -25,13 +25,13 @@ def user(test, build, built_library, **options):
 # ---- The four ways in which the hooks can be bound (design.md, section 2.6)
 
 
-@case(BOTH_COMPILERS)
+@case(TRAP_BUILDS)
 def a_linked_program_and_its_library_are_one_tree(test, build):
     program = user(test, build, library(test, build))
     test.run(program, modules="app,lib").expect_tree(LIBRARY_TREE)
 
 
-@case(BOTH_COMPILERS)
+@case(TRAP_BUILDS)
 def an_instrumented_library_below_an_uninstrumented_program(test, build):
     program = user(test, build, library(test, build), instrument=False, runtime=False)
     run = test.run(program, modules="app,lib", quiet=False)
@@ -42,7 +42,7 @@ def an_instrumented_library_below_an_uninstrumented_program(test, build):
     """)
 
 
-@case(BOTH_COMPILERS)
+@case(TRAP_BUILDS)
 def an_opened_library_of_an_uninstrumented_program(test, build):
     # Nothing but the library brings the runtime in.
     program = test.program(build, "opens_library.cc", instrument=False, runtime=False, link=["-ldl"])
@@ -55,7 +55,7 @@ def an_opened_library_of_an_uninstrumented_program(test, build):
     """)
 
 
-@case(BOTH_COMPILERS)
+@case(TRAP_BUILDS)
 def a_preloaded_runtime_serves_what_was_never_linked_to_it(test, build):
     program = user(test, build, library(test, build, runtime=False), runtime=False)
     plain = test.run(program, modules="app,lib")
@@ -66,7 +66,7 @@ def a_preloaded_runtime_serves_what_was_never_linked_to_it(test, build):
     run.expect_tree(LIBRARY_TREE)
 
 
-@case(BOTH_COMPILERS)
+@case(TRAP_BUILDS)
 def run_traces_a_program_that_was_never_linked(test, build):
     program = user(test, build, library(test, build, runtime=False), runtime=False)
     done = test.autotracer("run", "--modules", "app,lib", "--", program,
@@ -79,7 +79,7 @@ def run_traces_a_program_that_was_never_linked(test, build):
 # ---- Selecting by binary, opening and closing
 
 
-@case(BOTH_COMPILERS)
+@case(TRAP_BUILDS)
 def a_library_is_a_module_by_its_file_name(test, build):
     program = user(test, build, library(test, build))
     for pattern in ("liblibrary.so", "lib:liblibrary.so", "lib:liblib*"):
@@ -99,21 +99,21 @@ NESTED_TREE = """
 """
 
 
-@case(BOTH_COMPILERS)
+@case(TRAP_BUILDS)
 def position_dependent_programs_are_traced(test, build):
     program = test.program(build, "nested.cc", flags=["-fno-pie"], link=["-no-pie"])
     assert "EXEC" in output_of(["readelf", "-h", program])
     test.run(program, modules="app").expect_tree(NESTED_TREE)
 
 
-@case(BOTH_COMPILERS)
+@case(TRAP_BUILDS)
 def position_independent_programs_are_traced(test, build):
     program = test.program(build, "nested.cc", flags=["-fPIE"], link=["-pie"])
     assert "DYN" in output_of(["readelf", "-h", program])
     test.run(program, modules="app").expect_tree(NESTED_TREE)
 
 
-@case(BOTH_COMPILERS)
+@case(TRAP_BUILDS)
 def programs_bound_at_start_without_a_plt_are_traced(test, build):
     program = test.program(build, "nested.cc", flags=["-fno-plt"], link=["-Wl,-z,now"])
     test.run(program, modules="app").expect_tree(NESTED_TREE)
@@ -132,7 +132,7 @@ def link_time_optimised_programs_are_traced(test, build):
     test.run(program, modules="util").expect_tree("util::trim x6")
 
 
-@case(BOTH_COMPILERS)
+@case(TRAP_BUILDS)
 def a_stripped_library_keeps_the_names_it_exports(test, build):
     stripped = test.copy(library(test, build))
     output_of(["strip", stripped])
@@ -144,7 +144,7 @@ def a_stripped_library_keeps_the_names_it_exports(test, build):
     assert all(name.startswith("liblibrary.so+0x") for name in names[2:]) and names[2:], names
 
 
-@case(BOTH_COMPILERS)
+@case(TRAP_BUILDS)
 def a_stripped_program_shows_offsets(test, build):
     stripped = test.copy(test.program(build, "nested.cc"))
     addresses = {line.split()[2]: int(line.split()[0], 16)
@@ -157,7 +157,7 @@ def a_stripped_program_shows_offsets(test, build):
     assert names == expected, (names, expected)
 
 
-@case(BOTH_COMPILERS)
+@case(TRAP_BUILDS)
 def a_separate_debug_file_gives_the_names_back(test, build):
     stripped = test.copy(test.program(build, "nested.cc"))
     output_of(["objcopy", "--only-keep-debug", stripped, f"{stripped}.debug"])

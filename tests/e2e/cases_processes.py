@@ -2,7 +2,7 @@
 
 import signal
 
-from harness import BOTH_COMPILERS, ONE_BUILD, case
+from harness import TRAP_BUILDS, ONE_BUILD, case
 
 
 ABRUPT_ENDS = (("_exit", 7), ("abort", -signal.SIGABRT), ("kill", -signal.SIGKILL))
@@ -12,7 +12,7 @@ def run(test, build, *arguments, status=0):
     return test.run(test.program(build, "processes.cc"), *arguments, modules="app", status=status)
 
 
-@case(BOTH_COMPILERS)
+@case(TRAP_BUILDS)
 def exit_deep_in_a_tree_keeps_the_tree(test, build):
     done = run(test, build, "exit", status=7)
     assert done.stdout == "begun\n"
@@ -23,7 +23,7 @@ def exit_deep_in_a_tree_keeps_the_tree(test, build):
     """)
 
 
-@case(BOTH_COMPILERS)
+@case(TRAP_BUILDS)
 def open_spans_of_a_program_that_ended_abruptly_are_unfinished(test, build):
     for how, status in ABRUPT_ENDS:
         done = run(test, build, how, "late", status=status)
@@ -35,7 +35,7 @@ def open_spans_of_a_program_that_ended_abruptly_are_unfinished(test, build):
         """)
 
 
-@case(BOTH_COMPILERS)
+@case(TRAP_BUILDS)
 def what_had_ended_when_a_program_was_killed_at_once_is_kept(test, build):
     for how, status in ABRUPT_ENDS:
         # Nobody has had the time to look at the open spans; something stands in their place.
@@ -45,7 +45,7 @@ def what_had_ended_when_a_program_was_killed_at_once_is_kept(test, build):
         assert leaf.attributes["thread.id"] == leaf.resource["process.pid"], leaf
 
 
-@case(BOTH_COMPILERS)
+@case(TRAP_BUILDS)
 def a_forked_child_parents_its_spans_and_repeats_none(test, build):
     forest = run(test, build, "fork").forest()
     names = sorted(span.name for span in forest.spans)
@@ -58,7 +58,7 @@ def a_forked_child_parents_its_spans_and_repeats_none(test, build):
     assert child.resource["process.pid"] != parent.resource["process.pid"]
 
 
-@case(BOTH_COMPILERS)
+@case(TRAP_BUILDS)
 def a_signal_handlers_calls_nest_where_it_interrupted(test, build):
     run(test, build, "signal").expect_tree("""
         app::run
@@ -69,7 +69,7 @@ def a_signal_handlers_calls_nest_where_it_interrupted(test, build):
     """)
 
 
-@case(BOTH_COMPILERS)
+@case(TRAP_BUILDS)
 def a_program_that_a_span_starts_continues_its_trace(test, build):
     program = test.program(build, "executes.cc")
     for how in ("posix_spawn", "posix_spawnp", "vfork", "execve", "execv", "execvp", "execvpe",
@@ -85,7 +85,7 @@ def a_program_that_a_span_starts_continues_its_trace(test, build):
         assert len({span.resource["process.pid"] for span in forest.spans}) == 2
 
 
-@case(BOTH_COMPILERS)
+@case(TRAP_BUILDS)
 def a_program_that_replaces_itself_continues_its_trace(test, build):
     program = test.program(build, "executes.cc")
     done = test.run(program, "replace", modules="app")

@@ -1,9 +1,9 @@
 """Spans across threads: who is whose parent."""
 
-from harness import ALL_BUILDS, BOTH_COMPILERS, case
+from harness import TRAP_BUILDS, TRAP_BUILDS, case
 
 
-@case(ALL_BUILDS)
+@case(TRAP_BUILDS)
 def the_span_that_starts_a_thread_is_the_parent_of_its_spans(test, build):
     run = test.run(test.program(build, "thread_parents.cc"), modules="app::*")
     forest = run.expect_tree("""
@@ -23,7 +23,7 @@ def the_span_that_starts_a_thread_is_the_parent_of_its_spans(test, build):
     assert len({span.attributes["thread.id"] for span in forest.spans}) >= 5
 
 
-@case(BOTH_COMPILERS)
+@case(TRAP_BUILDS)
 def a_span_that_starts_a_thread_is_kept_however_short(test, build):
     run = test.run(test.program(build, "thread_parents.cc"), modules="app::*",
                    env={"AUTOTRACE_MIN_DURATION": "10ms"})
@@ -35,7 +35,7 @@ def a_span_that_starts_a_thread_is_kept_however_short(test, build):
     """)
 
 
-@case(BOTH_COMPILERS)
+@case(TRAP_BUILDS)
 def threads_have_traces_of_their_own_if_wanted(test, build):
     run = test.run(test.program(build, "thread_parents.cc"), modules="app::*",
                    env={"AUTOTRACE_THREAD_PARENTS": "false"})

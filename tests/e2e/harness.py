@@ -44,14 +44,15 @@ class Skip(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Build:
-    """A compiler and an optimisation level."""
+    """A compiler and its settings."""
 
     family: str  # "gcc" or "clang"
     level: str  # "-O0"
+    lto: bool = False  # with link-time optimisation
 
     @property
     def name(self):
-        return self.family + self.level
+        return self.family + self.level + ("-lto" if self.lto else "")
 
     def __str__(self):
         return self.name
@@ -59,6 +60,9 @@ class Build:
 
 LEVELS = ("-O0", "-O2", "-O3")
 ALL_BUILDS = [Build(family, level) for family in ("gcc", "clang") for level in LEVELS]
+# For what a program can do to a tracer: the settings in which compilers differ most.
+TRAP_BUILDS = [Build(family, *setting) for family in ("gcc", "clang")
+               for setting in (("-O0",), ("-O2",), ("-O2", True))]
 BOTH_COMPILERS = [Build("gcc", "-O2"), Build("clang", "-O2")]
 ONE_BUILD = [Build("gcc", "-O2")]
 
@@ -178,6 +182,7 @@ class Test:
         compiler = self.compiler(build, language)
         files = [pathlib.Path(source_dir) / source for source in sources]
         command = [compiler, build.level, "-std=c++20" if language == "c++" else "-std=gnu11"]
+        command += ["-flto"] if build.lto else []
         command += ["-g"] if debug else []
         command += ["-fPIC", "-shared"] if shared else []
         command += self.instrument_flags(compiler) if instrument else []
@@ -188,6 +193,7 @@ class Test:
             command += ["-Wl,--push-state,--no-as-needed", self.paths.runtime, "-Wl,--pop-state",
                         "-Wl,-rpath," + folder]
         command += map(str, link)
+        command += self.lld_flags() if build.lto and build.family == "clang" else []
         stem = files[0].stem
         return self._cached(command, files, name or (f"lib{stem}.so" if shared else stem))
 

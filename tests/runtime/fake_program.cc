@@ -76,8 +76,8 @@ uint64_t FakeThread::ThreadId() { return static_cast<uint64_t>(raw::Syscall(SYS_
 FakeThread::FakeThread(FakeProgram* program, size_t shadow_bytes)
     : shadow_memory_(MapMemory(shadow_bytes)), shadow_bytes_(shadow_bytes), thrown_() {
   recorder_.Initialize(&program->shared(), program->NextThreadIndex(),
-                       StackSegment::Place(shadow_memory_, shadow_bytes), nullptr,
-                       {kStackEnd - kStackBytes, kStackEnd}, /*is_inner=*/false, ThreadId());
+                       StackSegment::Place(shadow_memory_, shadow_bytes),
+                       {kStackEnd - kStackBytes, kStackEnd}, ThreadId());
   thrown_.Reset();
   recorder_.set_thrown_exceptions(&thrown_);
 }

@@ -48,9 +48,9 @@ TEST_CASE("threads that record at the same time get different recorders and numb
         {
           const std::lock_guard<std::mutex> lock(mutex);
           if (!in_use.insert(recorders).second) ++shared_ones;
-          for (const Recorder& recorder : recorders->levels) {
-            indexes.push_back(recorder.thread_index());
-          }
+          recorders->ForEachRecorder([&](const Recorder* recorder) {
+            indexes.push_back(recorder->thread_index());
+          });
           if (recorders->tid != static_cast<uint64_t>(syscall(SYS_gettid))) ++shared_ones;
         }
         {
@@ -63,23 +63,25 @@ TEST_CASE("threads that record at the same time get different recorders and numb
   }
   for (std::thread& thread : threads) thread.join();
   CHECK(shared_ones == 0);
-  REQUIRE(indexes.size() == kThreads * kRounds * ThreadRecorders::kLevels);
+  REQUIRE(indexes.size() == kThreads * kRounds * (1 + ThreadRecorders::kInner));
   std::sort(indexes.begin(), indexes.end());
   CHECK(std::adjacent_find(indexes.begin(), indexes.end()) == indexes.end());
   CHECK(indexes.front() == 1);
 }
 
-TEST_CASE("hooks inside hooks have a recorder at every level but the last") {
+TEST_CASE("hooks inside hooks have recorders of their own, two levels deep") {
   Shared shared;
   RecorderPool pool(&shared);
-  ThreadRecorders* recorders = pool.Acquire({}, kStack);
-  Recorder* recorder = recorders->outermost();
-  int levels = 0;
-  while (recorder != nullptr) {
-    ++levels;
-    recorder = recorder->nested();
+  Recorder* recorder = pool.Acquire({}, kStack)->outermost();
+  std::set<Recorder*> all = {recorder};
+  for (Recorder* inner : {recorder->inner_of_entries(), recorder->inner_of_others()}) {
+    CHECK(inner->interrupted() == recorder);
+    CHECK(inner->inner_of_entries() == inner->inner_of_others());
+    CHECK(inner->inner_of_entries()->interrupted() == inner);
+    CHECK(inner->inner_of_entries()->inner_of_entries() == nullptr);
+    all.insert({inner, inner->inner_of_entries()});
   }
-  CHECK(levels == ThreadRecorders::kLevels);
+  CHECK(all.size() == 1 + ThreadRecorders::kInner);
 }
 
 TEST_CASE("a retired recorder waits until it was seen, then it is used again") {

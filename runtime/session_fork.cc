@@ -1,0 +1,158 @@
+// A session in a process that forks, or replaces its program.
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <exception>
+
+#include "runtime/clock.h"
+#include "runtime/futex.h"
+#include "runtime/log.h"
+#include "runtime/process_facts.h"
+#include "runtime/session.h"
+#include "runtime/thread_slot.h"
+
+namespace autotrace {
+namespace {
+
+// What a thread waits for the recording before it replaces the program.
+constexpr uint64_t kExecTimeout = 1'000'000'000;
+// What it waits for the background thread to be where nothing is half done.
+constexpr uint64_t kPauseTimeout = 200'000'000;
+
+// 0: cannot be told.
+uint64_t ThreadsOfProcess() {
+  struct stat facts = {};
+  const long result = raw::Syscall(SYS_newfstatat, AT_FDCWD,
+                                   reinterpret_cast<long>("/proc/self/task"),
+                                   reinterpret_cast<long>(&facts), 0);
+  // One link for each thread's folder, and the two that every folder has.
+  return result == 0 && facts.st_nlink > 2 ? facts.st_nlink - 2 : 0;
+}
+
+}  // namespace
+
+void Session::BeforeExec() {
+  // In a child of vfork() or clone() there is no thread of ours, and the recording goes on.
+  if (raw::Syscall(SYS_getpid) != pid_) return;
+  const InternalThreadScope internal;
+  // So that it copies open frames, whenever it did so last.
+  copy_open_frames_.store(true, std::memory_order_release);
+  Flush(kExecTimeout);
+}
+
+// From here to the handlers after the fork, a signal handler finds no recorder: this thread's is at
+// work, and in the child the parent's.
+void Session::BeforeFork() {
+  t_slot.at_fork = t_slot.active;
+  t_slot.active = nullptr;
+  ++t_slot.internal;
+  if (t_slot.at_fork == nullptr) return;
+  t_slot.at_fork->SwitchToCaller(reinterpret_cast<uint64_t>(__builtin_frame_address(0)));
+  t_slot.forked_by = t_slot.at_fork->PinCurrent();
+}
+
+void Session::AfterForkInParent() {
+  --t_slot.internal;
+  t_slot.active = t_slot.own != nullptr ? t_slot.at_fork : nullptr;
+  t_slot.forked_by = {};
+}
+
+// A child records on its own: own ring, own secret, own files in the same run, own thread. Its
+// first spans continue below the span that forked.
+void Session::AfterForkInChild() {
+  BecomeTheChild();
+  AfterForkInParent();
+}
+
+void Session::BecomeTheChild() {
+  const IdSecret old_secret = shared_.secret;
+  parent_process_key_ = process_key_;
+  pid_ = getpid();
+  fork_mark_.Set();
+  kernel_start_time_ = KernelStartTime();
+  // First: nothing may refer to the parent's ring once it is gone.
+  pool_.AfterFork(OwnRecorders(), old_secret);
+  shared_.ring.Abandon();
+  thread_.Forget();
+  stop_.store(0, std::memory_order_relaxed);
+  // The parent's background thread may have been in the middle of anything.
+  static_cast<void>(drainer_.release());
+  if (SegmentWriter* parents = segments_.release()) parents->CloseInChild();
+  static_cast<void>(live_.release());
+  try {
+    modules_.AfterFork();
+    if (!CreateRing()) {
+      g_state.store(SessionState::kOff, std::memory_order_release);
+      AbandonThread();
+      return;
+    }
+    OpenSinks();
+    if (segments_ == nullptr && !config_.live_export()) {
+      g_state.store(SessionState::kOff, std::memory_order_release);
+      AbandonThread();
+      return;
+    }
+    StartThread();
+  } catch (const std::exception& error) {
+    g_state.store(SessionState::kOff, std::memory_order_release);
+    AbandonThread();
+    Log(std::string("cannot trace the forked child: ") + error.what());
+  }
+}
+
+
+// ---- Forking without fork(), see fork_hooks.cc ---------------------------------------------------
+
+// The child has no more than a copy of the calling thread, and nobody has put locks in order for it:
+// what follows there allocates memory and starts a thread. So the program must have no other thread
+// that could hold one, and ours none.
+bool Session::BeforeClone() {
+  BeforeFork();
+  const uint64_t ours = (thread_.started() ? 1 : 0) + (cleaner_.is_running() ? 1 : 0);
+  const bool is_alone = ThreadsOfProcess() == 1 + ours;
+  return is_alone && !cleaner_.is_running() && PauseThread();
+}
+
+void Session::AfterCloneInParent() {
+  ResumeThread();
+  AfterForkInParent();
+}
+
+void Session::AfterCloneInChild(bool is_traced) {
+  if (is_traced) {
+    pause_.store(kNoPause, std::memory_order_relaxed);
+    return AfterForkInChild();
+  }
+  const OuterParent forked_by = t_slot.forked_by;
+  AfterForkInParent();
+  IsLeftBehind();
+  t_slot.forked_by = forked_by;
+}
+
+bool Session::PauseThread() {
+  if (!thread_.started()) return true;
+  const uint64_t deadline = MonotonicNanos() + kPauseTimeout;
+  pause_.store(kPauseAsked, std::memory_order_seq_cst);
+  shared_.ring.WakeReaderNow();
+  while (pause_.load(std::memory_order_acquire) != kPaused) {
+    const uint64_t now = MonotonicNanos();
+    if (now >= deadline) return false;
+    FutexWait(&pause_, kPauseAsked, deadline - now);
+  }
+  return true;
+}
+
+void Session::ResumeThread() {
+  pause_.store(kNoPause, std::memory_order_release);
+  FutexWake(&pause_);
+}
+
+// Background thread.
+void Session::PauseIfAsked() {
+  uint32_t asked = kPauseAsked;
+  if (!pause_.compare_exchange_strong(asked, kPaused, std::memory_order_acq_rel)) return;
+  FutexWake(&pause_);
+  while (pause_.load(std::memory_order_acquire) == kPaused) FutexWait(&pause_, kPaused, kPauseTimeout);
+}
+
+}  // namespace autotrace
