@@ -80,6 +80,7 @@ class Session {
 
   void BecomeTheChild();
   // Where the background thread holds nothing that a child could miss. False: it took too long.
+  bool IsOnlyThread();
   bool PauseThread();
   void ResumeThread();
   void PauseIfAsked();
@@ -121,6 +122,7 @@ class Session {
   ForkMark fork_mark_;
   std::vector<std::string> old_runs_;
   BackgroundThread cleaner_;
+  bool waited_for_cleaner_ = false;
   std::string executable_;
   int idle_passes_ = 0;
   uint64_t started_ = 0;

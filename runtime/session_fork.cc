@@ -17,7 +17,7 @@ namespace {
 // What a thread waits for the recording before it replaces the program.
 constexpr uint64_t kExecTimeout = 1'000'000'000;
 // What it waits for the background thread to be where nothing is half done.
-constexpr uint64_t kPauseTimeout = 200'000'000;
+constexpr uint64_t kPauseTimeout = 100'000'000;
 
 // 0: cannot be told.
 uint64_t ThreadsOfProcess() {
@@ -108,9 +108,22 @@ void Session::BecomeTheChild() {
 // that could hold one, and ours none.
 bool Session::BeforeClone() {
   BeforeFork();
-  const uint64_t ours = (thread_.started() ? 1 : 0) + (cleaner_.is_running() ? 1 : 0);
-  const bool is_alone = ThreadsOfProcess() == 1 + ours;
-  return is_alone && !cleaner_.is_running() && PauseThread();
+  return IsOnlyThread() && PauseThread();
+}
+
+// But for ours. The thread that removes old runs at the program's start is given a moment, once.
+bool Session::IsOnlyThread() {
+  const uint64_t deadline =
+      cleaner_.started() && !waited_for_cleaner_ ? MonotonicNanos() + kPauseTimeout : 0;
+  for (;;) {
+    const uint64_t expected = thread_.started() ? 2 : 1;
+    if (!cleaner_.is_running() && ThreadsOfProcess() == expected) return true;
+    if (MonotonicNanos() >= deadline) break;
+    std::atomic<uint32_t> nobody_wakes{0};
+    FutexWait(&nobody_wakes, 0, kPauseTimeout / 100);
+  }
+  waited_for_cleaner_ = true;
+  return false;
 }
 
 void Session::AfterCloneInParent() {

@@ -125,3 +125,48 @@ def an_untraced_program_hands_its_environment_on_as_it_is(test, build):
     for how in ("posix_spawn", "vfork", "execl", "replace"):
         done = test.run(program, how, env={"TRACEPARENT": "kept"})
         assert done.stdout.startswith("child 4\n"), (how, done.stdout)
+
+
+RAW_FORKS = ("_Fork", "clone", "syscall", "clone3")
+
+
+def raw_forks(test, build, *arguments):
+    done = test.run(test.program(build, "raw_forks.cc"), *arguments, modules="app")
+    assert done.stdout == "status 5\n", done.stdout
+    return done
+
+
+@case(TRAP_BUILDS)
+def a_child_made_without_fork_continues_the_trace(test, build):
+    for how in RAW_FORKS:
+        forest = raw_forks(test, build, how).expect_tree("""
+            app::run
+              app::forks
+                app::leaf
+                app::in_child
+                  app::leaf x2
+                app::leaf
+              app::leaf
+        """)
+        assert len({span.resource["process.pid"] for span in forest.spans}) == 2
+
+
+@case(TRAP_BUILDS)
+def a_child_that_cannot_be_traced_leaves_the_parents_recording_alone(test, build):
+    # Nobody tells of the first one; in the others locks could be held by a thread that is not there.
+    for arguments in (("by hand",), *((how, "threads") for how in RAW_FORKS)):
+        forest = raw_forks(test, build, *arguments).forest()
+        run = next(root for root in forest.roots if root.name == "app::run")
+        names = [span.name for span in run.walk()]
+        assert names == ["app::run", "app::forks", "app::leaf", "app::leaf", "app::leaf"], (
+            arguments, names)
+        assert len({span.resource["process.pid"] for span in forest.spans}) == 1
+
+
+@case(TRAP_BUILDS)
+def a_program_that_such_a_child_starts_continues_the_trace(test, build):
+    for threads in ((), ("threads",)):
+        forest = raw_forks(test, build, "exec", *threads).forest()
+        child = forest.one("app::in_child")
+        assert forest.by_id[child.parent_id].name == "app::forks", forest.text()
+        assert len({span.resource["process.pid"] for span in forest.spans}) == 2
