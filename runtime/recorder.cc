@@ -33,6 +33,7 @@ void Recorder::Initialize(RecorderShared* shared, uint32_t thread_index, StackSe
 // ---- Entries -----------------------------------------------------------------------------------
 
 void Recorder::Enter(uint64_t function, uint64_t call_site, uint64_t frame_address) {
+  if (shared_->stopped.load(std::memory_order_relaxed)) return;
   uint64_t word = shared_->decisions.Lookup(function);
   if (word == 0) {
     const uint16_t decided = shared_->decide(function);
@@ -143,6 +144,18 @@ void Recorder::PruneDeadFrames(uint64_t call_site, uint64_t frame_address, uint1
   }
 }
 
+void Recorder::AllowFastEntries() {
+  __atomic_store_n(&limit_, ClockIsFast() ? segment_->limit() : nullptr, __ATOMIC_RELAXED);
+  CloseFastPathsIfStopped();
+}
+
+// After a path was opened. The one who stops threads closes it after having said so: one of the two
+// sees what the other did.
+void Recorder::CloseFastPathsIfStopped() {
+  __atomic_thread_fence(__ATOMIC_SEQ_CST);
+  if (shared_->stopped.load(std::memory_order_relaxed)) CloseFastPaths();
+}
+
 bool Recorder::MoreStack() {
   StackSegment* next = segment_->Next();
   if (next == nullptr) return false;
@@ -163,6 +176,7 @@ void Recorder::ReturnToPreviousSegment() {
 // ---- Exits -------------------------------------------------------------------------------------
 
 void Recorder::Leave(uint64_t function, uint64_t frame_address) {
+  if (shared_->stopped.load(std::memory_order_relaxed)) return;
   SwitchToStackOf(frame_address);
   // On a stack that is not announced, exits may lie where no entry did: with a tail-called exit or
   // alloca.

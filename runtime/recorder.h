@@ -52,6 +52,8 @@ struct RecorderShared {
   std::atomic<uint64_t> open_frames_copied{0};
   uint64_t thresholds[128] = {};  // ticks, by decision::kThresholdMask
   uint32_t max_depth = 0;         // 0: none
+  // The recording ends: what threads go on to call leaves nothing.
+  std::atomic<bool> stopped{false};
   bool callers = true;
   bool keep_errors = true;
 
@@ -96,7 +98,7 @@ class Recorder {
                 // Further out than what is open, or not on the stack that the thread was on.
                 frame_address > frame[-1].frame_address || frame_address < fast_low_ ||
                 (frame_address == frame[-1].frame_address && call_site != frame[-1].call_site) ||
-                frame >= limit_,
+                frame >= __atomic_load_n(&limit_, __ATOMIC_RELAXED),
             0)) {
       return false;
     }
@@ -119,7 +121,8 @@ class Recorder {
       return SameFunction(word, function) && DecisionKind(word) == decision::kPlainHidden;
     }
     // The function may be open on several stacks.
-    if (__builtin_expect(frame_address - fast_low_ >= fast_size_ ||
+    if (__builtin_expect(frame_address - fast_low_ >=
+                                 __atomic_load_n(&fast_size_, __ATOMIC_RELAXED) ||
                              DecisionKind(frame->function) != decision::kPlainRecord,
                          0)) {
       return false;
@@ -189,6 +192,12 @@ class Recorder {
   void StackDestroyed(uint64_t low);
 
   // ---- Life cycle
+  // After RecorderShared::stopped was set: hooks take the slow path, where they look at that. Any
+  // thread.
+  void CloseFastPaths() {
+    __atomic_store_n(&limit_, nullptr, __ATOMIC_RELAXED);
+    __atomic_store_n(&fast_size_, 0, __ATOMIC_RELAXED);
+  }
   // Ends every open frame now, with these flags, and gives the chunk back. For a thread's end and
   // the process's end.
   void CloseAll(uint16_t flags);
@@ -282,7 +291,8 @@ class Recorder {
   // Null: the thread's own. False without memory.
   bool SwitchTo(CallStack* stack);
   void SetHere(StackRange range);
-  void AllowFastEntries() { limit_ = ClockIsFast() ? segment_->limit() : nullptr; }
+  void AllowFastEntries();
+  void CloseFastPathsIfStopped();
   OpenCalls Calls() const;
   bool TakeCalls(CallStack* stack, OpenCalls* calls);
   void PutCalls(CallStack* stack);

@@ -162,7 +162,8 @@ bool Recorder::SwitchTo(CallStack* stack) {
 void Recorder::SetHere(StackRange range) {
   here_ = range;
   fast_low_ = range.low;
-  fast_size_ = ClockIsFast() ? range.high - range.low : 0;
+  __atomic_store_n(&fast_size_, ClockIsFast() ? range.high - range.low : 0, __ATOMIC_RELAXED);
+  CloseFastPathsIfStopped();
   // An entry further out is on another stack.
   first_segment_->sentinel()->frame_address = range.high - 1;
 }

@@ -99,7 +99,13 @@ void Session::Housekeeping(uint64_t now) {
 }
 
 void Session::Finish() {
-  // What threads do from here on finds nobody to read it.
+  // Threads may go on for as long as the program's end takes. What they do from here on is not
+  // recorded, so that what is read now is whole.
+  shared_.stopped.store(true, std::memory_order_relaxed);
+  __atomic_thread_fence(__ATOMIC_SEQ_CST);
+  pool_.ForEach([](ThreadRecorders* thread) {
+    thread->ForEachRecorder([](Recorder* recorder) { recorder->CloseFastPaths(); });
+  });
   while (drainer_->Pass().bytes > 0) {
   }
   drainer_->EmitOpenFrames();

@@ -248,3 +248,23 @@ def exceptions_keep_their_calls_only_if_wanted(test, build):
     event = bare.forest().named("app::outer")[0].events[0]
     assert [pair["key"] for pair in event["attributes"]] == [
         "exception.type", "exception.message"], event
+
+
+@case(TRAP_BUILDS)
+def threads_that_are_cancelled_at_any_moment_end_their_calls(test, build):
+    program = test.program(build, "cancels.c")
+    for how, rounds in (("deferred", 20), ("asynchronous", 200)):
+        run = test.run(program, how, rounds, config="""
+            modules: [lib:cancels]
+            min_duration_for:
+              leaf: 1s
+        """)
+        assert run.stdout == "done\n", run.stdout
+        forest = run.forest()
+        assert [root.name for root in forest.roots] == ["in_thread"] * rounds + ["run"]
+        for root in forest.roots[:-1]:
+            busy, = root.children
+            # A C program's handlers run without a word to anybody: the call that was interrupted
+            # may still seem to be open.
+            names = [span.name for span in busy.walk()]
+            assert names in (["is_busy", "cleans_up"], ["is_busy", "leaf", "cleans_up"]), names

@@ -170,3 +170,35 @@ def a_program_that_such_a_child_starts_continues_the_trace(test, build):
         child = forest.one("app::in_child")
         assert forest.by_id[child.parent_id].name == "app::forks", forest.text()
         assert len({span.resource["process.pid"] for span in forest.spans}) == 2
+
+
+@case(TRAP_BUILDS)
+def threads_that_fork_among_others_are_continued_by_their_children(test, build):
+    done = test.run(test.program(build, "forking_threads.cc"), modules="app")
+    assert done.stdout == "done\n", done.stdout
+    forest = done.forest()
+    assert [root.name for root in forest.roots] == ["app::run"], forest.text()
+    expected = {"app::forks": ["app::in_child", "app::leaf", "app::leaf"],
+                "app::in_child": ["app::in_childs_thread", "app::in_grandchild", "app::leaf"],
+                "app::in_childs_thread": ["app::leaf"], "app::in_grandchild": ["app::leaf"]}
+    for name, children in expected.items():
+        spans = forest.named(name)
+        assert len(spans) == 6, (name, len(spans))
+        for span in spans:
+            assert sorted(child.name for child in span.children) == children, span
+    assert len(forest.named("app::leaf")) == 6 * 5
+    assert {forest.by_id[span.parent_id].name for span in forest.named("app::forks")} == {"app::run"}
+    assert len({span.resource["process.pid"] for span in forest.spans}) == 13
+
+
+@case(TRAP_BUILDS)
+def a_daemon_continues_the_trace_of_the_program_that_started_it(test, build):
+    done = test.run(test.program(build, "forking_threads.cc"), "daemon", modules="app")
+    assert done.stdout == "done\n", done.stdout
+    forest = done.expect_tree("""
+        app::becomes_daemon  unfinished
+          app::leaf
+          app::serves
+            app::leaf
+    """)
+    assert len({span.resource["process.pid"] for span in forest.spans}) == 2
