@@ -202,3 +202,23 @@ def a_daemon_continues_the_trace_of_the_program_that_started_it(test, build):
             app::leaf
     """)
     assert len({span.resource["process.pid"] for span in forest.spans}) == 2
+
+
+@case(TRAP_BUILDS)
+def tasks_that_only_share_the_memory_are_no_part_of_the_thread_that_made_them(test, build):
+    program = test.program(build, "clones.cc")
+    run = test.run(program, "waits", modules="app", status=4)
+    assert run.stdout == "done\n", run.stdout
+    forest = run.expect_tree("""
+        app::run
+          app::clones x20
+            app::beside
+              app::leaf x100
+    """)
+    # What they called is counted.
+    assert forest.spans[0].resource["autotrace.dropped.in_hook"] == 20 * 101
+    # While both run, each changes the thread-local memory of the other: no tree is promised.
+    for _ in range(5):
+        run = test.run(program, "beside", modules="app", status=4)
+        assert run.stdout == "done\n", run.stdout
+        test.autotracer("tree", data_dir=run.data_dir)

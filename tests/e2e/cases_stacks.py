@@ -43,9 +43,7 @@ def a_coroutine_runs_below_whoever_resumes_it(test, build):
         assert above.name == "app::next", above.name
 
 
-@case(TRAP_BUILDS)
-def announced_fibers_have_calls_of_their_own(test, build):
-    run = test.run(test.program(build, "fibers.cc", link=["-lboost_context"]), modules="app")
+def expect_fibers(run):
     assert run.stdout == "ended\n", run.stdout
     forest = run.expect_tree("""
         app::run
@@ -61,6 +59,36 @@ def announced_fibers_have_calls_of_their_own(test, build):
           app::turn
     """, outliving=["app::body"])
     assert len({step.attributes["thread.id"] for step in forest.named("app::step")}) == 2
+
+
+@case(TRAP_BUILDS)
+def announced_fibers_have_calls_of_their_own(test, build):
+    expect_fibers(test.run(test.program(build, "fibers.cc", link=["-lboost_context"]),
+                           modules="app"))
+
+
+@case(TRAP_BUILDS)
+def fibers_that_nobody_announces_have_calls_of_their_own(test, build):
+    expect_fibers(test.run(test.program(build, "fibers.cc", name="unannounced",
+                                        flags=["-DUNANNOUNCED"], link=["-lboost_context"]),
+                           modules="app"))
+
+
+@case(TRAP_BUILDS)
+def coroutines_that_are_switched_by_jumps_have_calls_of_their_own(test, build):
+    run = test.run(test.program(build, "by_jumps.cc"), modules="app")
+    assert run.stdout == "done\n", run.stdout
+    run.expect_tree("""
+        app::run
+          app::next
+            app::produce
+              app::deeper x2
+                app::step x2
+          app::step
+          app::other
+            app::next
+          app::next
+    """, outliving=["app::produce"])
 
 
 @case(TRAP_BUILDS)

@@ -1,5 +1,5 @@
-// Boost.Context's fibers with the stacks announced: two fibers that take turns, one of them resumed
-// by another thread, too, and one that is given up in its middle.
+// Boost.Context's fibers, with their stacks announced unless UNANNOUNCED is defined: two fibers that
+// take turns, one of them resumed by another thread, too, and one that is given up in its middle.
 #include <stdio.h>
 
 #include <boost/context/fiber.hpp>
@@ -10,6 +10,12 @@
 #include <autotrace/c_api.h>
 
 #include "program.h"
+
+#ifdef UNANNOUNCED
+#define autotrace_stack_created(low, size)
+#define autotrace_stack_switched()
+#define autotrace_stack_destroyed(low)
+#endif
 
 namespace context = boost::context;
 
