@@ -34,7 +34,7 @@ void SpanDecoder::Impl::Prescan(uint16_t kind, std::string_view payload) {
       break;
     case BlockKind::kEnd:
       ended_ = true;
-      [[fallthrough]];
+      break;
     case BlockKind::kClock:
       OnClock(payload).IgnoreError();
       break;
@@ -58,7 +58,7 @@ absl::Status SpanDecoder::Impl::Block(uint16_t kind, std::string_view payload, S
       return OnProcess(payload);
     case BlockKind::kEnd:
       ended_ = true;
-      [[fallthrough]];
+      return absl::OkStatus();
     case BlockKind::kClock:
       return OnClock(payload);
     case BlockKind::kModule:
@@ -93,9 +93,11 @@ absl::Status SpanDecoder::Impl::OnProcess(std::string_view payload) {
 }
 
 absl::Status SpanDecoder::Impl::OnClock(std::string_view payload) {
-  format::ClockPoint point;
-  if (!Take(&payload, &point)) return absl::DataLossError("a clock block is too short");
-  clock_.AddPoint(point);
+  if (payload.empty() || payload.size() % sizeof(format::ClockLine) != 0) {
+    return absl::DataLossError("a clock block has a wrong size");
+  }
+  format::ClockLine line;
+  while (Take(&payload, &line)) clock_.Add(line);
   return absl::OkStatus();
 }
 

@@ -52,8 +52,8 @@ class SpanDecoder {
   ~SpanDecoder();
 
   // Optional, for readers that have everything at hand: all blocks, before the first call of Block.
-  // The clock is then exact instead of extrapolated from the points so far, the resource tells what
-  // was dropped in the end, and open frames may stand before or after the records that close them.
+  // The resource then tells what was dropped in the end, and open frames may stand before or after
+  // the records that close them.
   void Prescan(uint16_t kind, std::string_view payload);
 
   // One block's kind (format::BlockKind) and payload, checksum already verified. Spans that are

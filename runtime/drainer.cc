@@ -325,8 +325,12 @@ void Drainer::EmitOpenFrames() {
 }
 
 void Drainer::EmitClock() {
-  const format::ClockPoint now = CurrentClockPoint();
-  Emit(format::BlockKind::kClock, {reinterpret_cast<const char*>(&now), sizeof(now)});
+  const format::ClockLine line = clock_lines_.Next(CurrentClockPoint());
+  Emit(format::BlockKind::kClock, {reinterpret_cast<const char*>(&line), sizeof(line)});
+}
+
+void Drainer::EmitClockIfDue() {
+  if (clock_lines_.IsDue(Now())) EmitClock();
 }
 
 void Drainer::EmitCounters() {

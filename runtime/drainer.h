@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "runtime/block_sink.h"
+#include "runtime/clock.h"
+#include "runtime/clock_lines.h"
 #include "runtime/decider.h"
 #include "runtime/module_table.h"
 #include "runtime/recorder.h"
@@ -44,6 +46,7 @@ class Drainer {
   // The same to the sinks, at the end of the process.
   void EmitOpenFrames();
   void EmitClock();
+  void EmitClockIfDue();
   void EmitCounters();
 
   uint64_t recorded_spans() const { return recorded_spans_; }
@@ -81,6 +84,7 @@ class Drainer {
   std::vector<BlockSink*> sinks_;
   std::vector<Extent> extents_;
   std::vector<ThreadRecorders*> retired_;
+  ClockLines clock_lines_{g_clock.ticks_per_second};
   std::unordered_set<uint32_t> introduced_;  // indices of threads that have not ended
   std::string waiting_for_ring_;             // metadata blocks that could not be added yet
   size_t functions_emitted_ = 0;

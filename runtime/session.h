@@ -127,7 +127,6 @@ class Session {
   int idle_passes_ = 0;
   uint64_t started_ = 0;
   uint64_t last_housekeeping_ = 0;
-  uint64_t last_clock_ = 0;
   static constexpr uint32_t kNoPause = 0, kPauseAsked = 1, kPaused = 2;
   std::atomic<uint32_t> pause_{kNoPause};  // a futex
   std::atomic<uint32_t> stop_{0};

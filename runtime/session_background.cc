@@ -25,7 +25,6 @@ constexpr uint32_t kShareThatWakes = 8;
 // in its life costs little.
 constexpr uint64_t kHousekeepingInterval = 100 * kMillisecond;
 constexpr uint64_t kFirstHousekeepingInterval = kMillisecond;
-constexpr uint64_t kClockInterval = 1000 * kMillisecond;
 
 }  // namespace
 
@@ -93,9 +92,7 @@ void Session::Housekeeping(uint64_t now) {
   modules_.Check();
   modules_.TellUnloads();
   drainer_->CopyOpenFrames();
-  if (now - last_clock_ < kClockInterval) return;
-  last_clock_ = now;
-  drainer_->EmitClock();
+  drainer_->EmitClockIfDue();
 }
 
 void Session::Finish() {

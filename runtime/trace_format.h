@@ -160,7 +160,7 @@ inline constexpr uint32_t kBlockMagic = 0x4b4c4254;  // "TBLK"
 
 enum class BlockKind : uint16_t {
   kProcess = 1,     // key-value pairs, see ProcessKey
-  kClock = 2,       // ClockPoint
+  kClock = 2,       // ClockLine, repeated; see docs/trace-format.md, 6
   kModule = 3,      // ModuleEntry, path, build id
   kFunctions = 4,   // FunctionEntry and name, repeated
   kThread = 5,      // ThreadEntry, name
@@ -208,6 +208,16 @@ struct ClockPoint {
   uint64_t ticks;
   uint64_t unix_nanos;  // start's wall clock plus CLOCK_MONOTONIC since: never steps
 };
+
+// From `ticks` until the next line: unix_nanos + (t - ticks) * rise / run, rounded down. Each line
+// begins where the one before it has come to.
+struct ClockLine {
+  uint64_t ticks;
+  uint64_t unix_nanos;
+  uint64_t rise;  // nanoseconds
+  uint64_t run;   // ticks, not 0
+};
+static_assert(sizeof(ClockLine) == 32);
 
 struct ModuleEntry {
   uint32_t id;             // 1, 2, ... in the order of first sight

@@ -245,7 +245,7 @@ TEST_CASE("children stay inside their parents when the clock's rate changes") {
                   .sequence = sequence++,
                   .parent = root});
     stream.Add(1, records, base + 999'999, 1, 0);
-    stream.Clock(base + 999'990 + i % 7, kEpoch + (base + 999'990) * 3 / 7);
+    stream.Clock(base + 999'999, kEpoch + (base + 999'990) * 3 / 7, 3 + i % 7, 7);
     Records rest;
     rest.Span({.function = kRun, .start = base, .end = base + 1'000'000, .sequence = root});
     stream.Add(1, rest, base + 1'000'000, 1, 0);

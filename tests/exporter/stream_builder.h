@@ -186,8 +186,9 @@ class StreamBuilder {
     return payload;
   }
   StreamBuilder& Process() { return Block(format::BlockKind::kProcess, ProcessPayload()); }
-  StreamBuilder& Clock(uint64_t ticks, uint64_t unix_nanos) {
-    return Struct(format::BlockKind::kClock, format::ClockPoint{ticks, unix_nanos});
+  // From here on a tick is rise / run nanoseconds.
+  StreamBuilder& Clock(uint64_t ticks, uint64_t unix_nanos, uint64_t rise = 1, uint64_t run = 1) {
+    return Struct(format::BlockKind::kClock, format::ClockLine{ticks, unix_nanos, rise, run});
   }
   StreamBuilder& Module(uint32_t id, std::string_view path, uint64_t start, uint64_t end,
                         uint64_t load_bias = 0, std::string_view build_id = {}, uint64_t ticks = 0,

@@ -116,9 +116,9 @@ std::string TraceBeginRecord() {
 }  // namespace
 
 std::vector<StreamBlock> StreamHead() {
-  const format::ClockPoint point{kStartTicks, kStartUnixNanos};
+  const format::ClockLine line{kStartTicks, kStartUnixNanos, 1, 1};
   std::string clock;
-  AppendStruct(&clock, point);
+  AppendStruct(&clock, line);
   return {ProcessBlock(), Block(BlockKind::kClock, clock), ModuleBlock(), FunctionsBlock(),
           ThreadBlock(),  RecordsBlock(TraceBeginRecord())};
 }
