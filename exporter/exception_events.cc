@@ -30,6 +30,14 @@ const ExceptionEvents::Known& ExceptionEvents::Find(const ExceptionDetails& exce
   return known;
 }
 
+void ExceptionEvents::Remember(const ExceptionDetails& exception, ClockMap& clock,
+                               AddressSpace& addresses) {
+  for (const Known& known : known_) {
+    if (known.id == exception.id) return;
+  }
+  Find(exception, clock, addresses);
+}
+
 void ExceptionEvents::AddTo(Span* span, const ExceptionDetails& exception, ClockMap& clock,
                             AddressSpace& addresses) {
   const Known& known = Find(exception, clock, addresses);

@@ -26,6 +26,9 @@ class ExceptionEvents {
   void AddTo(Span* span, const ExceptionDetails& exception, ClockMap& clock,
              AddressSpace& addresses);
 
+  // One that left a span whose record was not read.
+  void Remember(const ExceptionDetails& exception, ClockMap& clock, AddressSpace& addresses);
+
  private:
   struct Known {
     uint64_t id;

@@ -9,6 +9,11 @@
 
 namespace autotrace::exporter {
 
+constexpr bool IsSpan(uint64_t head) {
+  return format::KindOf(head) == format::RecordKind::kSpan ||
+         format::KindOf(head) == format::RecordKind::kSpanWithCaller;
+}
+
 // Size in bytes, padding included, of the record that starts with this word. 0: no record can, that
 // is, the word is zero (nothing was committed here), of an unknown kind, or of a length no writer
 // makes.

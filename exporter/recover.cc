@@ -64,6 +64,7 @@ bool IsRepeated(uint16_t kind) {
     case BlockKind::kRecords:
     case BlockKind::kEnd:
     case BlockKind::kThreadEnd:
+    case BlockKind::kThreadState:  // as it was when the last segment began
       return false;
   }
   return false;

@@ -33,13 +33,21 @@ void VisitRange(const RingChunk& chunk, Coverage::Range range, const BlockVisito
   visit(static_cast<uint16_t>(BlockKind::kRecords), payload);
 }
 
-// The last kTraceBegin in [0, end) of the chunk.
+// The last kTraceBegin in [0, end) of the chunk, unless its root ended there: then what follows is
+// of no trace that had begun.
 std::optional<Coverage::Range> LastTraceBegin(const RingChunk& chunk, uint32_t end) {
   std::optional<Coverage::Range> last;
+  uint64_t root = 0;
   for (uint32_t offset = 0; offset < end;) {
-    const auto head = Load<uint64_t>(chunk.records.data() + offset);
+    const char* record = chunk.records.data() + offset;
+    const auto head = Load<uint64_t>(record);
     const auto size = static_cast<uint32_t>(RecordSize(head));
-    if (format::KindOf(head) == format::RecordKind::kTraceBegin) last = {offset, offset + size};
+    if (format::KindOf(head) == format::RecordKind::kTraceBegin) {
+      last = {offset, offset + size};
+      root = Load<format::TraceBegin>(record).root_sequence;
+    } else if (IsSpan(head) && last.has_value() && Load<uint64_t>(record + 16) >> 16 == root) {
+      last.reset();
+    }
     offset += size;
   }
   return last;

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "exporter/byte_order.h"
 #include "exporter/records.h"
 #include "exporter/span_decoder_impl.h"
@@ -70,6 +71,8 @@ absl::Status SpanDecoder::Impl::Block(uint16_t kind, std::string_view payload, S
       return prescanned_ ? absl::OkStatus() : OnThread(payload);
     case BlockKind::kThreadEnd:
       return OnThreadEnd(payload, sink);
+    case BlockKind::kThreadState:
+      return OnThreadState(payload);
     case BlockKind::kRecords:
       return OnRecords(payload, sink);
     case BlockKind::kOpenFrames:
@@ -188,6 +191,40 @@ absl::Status SpanDecoder::Impl::OnExtension(const char* record, uint64_t head, T
   const auto identity = Load<format::IdentityPayload>(payload.data());
   state.open.Identify(identity.function, identity.start, extension.sequence);
   return absl::OkStatus();
+}
+
+// What was read of earlier segments says the same, if they were there.
+absl::Status SpanDecoder::Impl::OnThreadState(std::string_view payload) {
+  format::ThreadStateHeader header;
+  if (!Take(&payload, &header)) return absl::DataLossError("a thread's state is too short");
+  ThreadState& state = StateOf(header.thread_index);
+  state.traces.Clear();
+  absl::flat_hash_set<uint64_t> renewed;
+  absl::Status damage;
+  while (payload.size() >= sizeof(uint64_t)) {
+    const char* record = payload.data();
+    const auto head = Load<uint64_t>(record);
+    const size_t size = RecordSize(head);
+    if (size == 0 || size > payload.size()) {
+      return absl::DataLossError("a thread's state holds something that is no record");
+    }
+    payload.remove_prefix(size);
+    if (format::KindOf(head) == RecordKind::kTraceBegin) OnTraceBegin(record, state);
+    if (format::KindOf(head) != RecordKind::kExtension) continue;
+    const uint64_t sequence = Load<format::Extension>(record).sequence;
+    if (renewed.insert(sequence).second) state.details.erase(sequence);
+    damage.Update(OnExtension(record, head, state));
+    if (sequence != 0) continue;
+    // An exception whose first span has its record already.
+    const auto described = state.details.find(0);
+    if (described == state.details.end()) continue;
+    if (described->second.exception().has_value()) {
+      state.exceptions.Remember(*described->second.exception(), clock_, addresses_);
+    }
+    state.details.erase(described);
+  }
+  if ((header.flags & format::kHasCurrentTrace) == 0) state.traces.Interrupt();
+  return damage;
 }
 
 absl::Status SpanDecoder::Impl::OnSpan(const char* record, uint64_t head, uint64_t ticks,

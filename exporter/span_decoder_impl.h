@@ -62,6 +62,7 @@ class SpanDecoder::Impl {
   void OnTraceBegin(const char* record, ThreadState& state);
   absl::Status OnThreadEnd(std::string_view payload, SpanSink& sink);
   absl::Status OnExtension(const char* record, uint64_t head, ThreadState& state);
+  absl::Status OnThreadState(std::string_view payload);
 
   static SpanPlace PlaceOfRoot(const Trace& trace) {
     return {trace.id, trace.parent, trace.parent_is_remote};

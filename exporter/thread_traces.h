@@ -71,6 +71,14 @@ class ThreadTraces {
   // The record of a root was seen. Ends what RootFor and OpenRoot returned.
   void EndRoot(uint64_t sequence);
 
+  // All of them are over, or will be begun again.
+  void Clear() {
+    open_.clear();
+    has_current_ = false;
+  }
+  // No trace is current until the next one begins.
+  void Interrupt() { has_current_ = false; }
+
  private:
   // Roots nest (a cut one stands inside of another), so more than this many are leavings of roots
   // whose records were lost.

@@ -21,6 +21,11 @@ class BlockSink {
   // After a refusal: how large a block of records would be taken all the same, in bytes with its
   // header. 0: the cause is another one than size.
   virtual uint64_t Room() const { return 0; }
+  // Records that Block refused, also in parts: they are not given again. True when they reach their
+  // destination all the same; else the caller counts the spans as dropped.
+  virtual bool Refused(std::string_view /*head*/, std::string_view /*body*/, uint64_t /*spans*/) {
+    return false;
+  }
   // Everything given so far is to reach its destination by then.
   virtual bool Flush(uint64_t timeout_nanos) = 0;
   // No more blocks.

@@ -7,6 +7,7 @@
 
 #include "runtime/block_stream.h"
 #include "runtime/clock.h"
+#include "runtime/record_walk.h"
 
 namespace autotrace {
 namespace {
@@ -28,26 +29,8 @@ size_t CommittedSize(const char* record, size_t room, bool* is_span) {
   if (room < sizeof(uint64_t)) return 0;
   const uint64_t head =
       __atomic_load_n(reinterpret_cast<const uint64_t*>(record), __ATOMIC_ACQUIRE);
-  size_t size = 0;
-  switch (format::KindOf(head)) {
-    case format::RecordKind::kSpan:
-      size = format::kSpanBytes;
-      *is_span = true;
-      break;
-    case format::RecordKind::kSpanWithCaller:
-      size = format::kSpanWithCallerBytes;
-      *is_span = true;
-      break;
-    case format::RecordKind::kTraceBegin:
-      size = sizeof(format::TraceBegin);
-      break;
-    case format::RecordKind::kExtension:
-      size = sizeof(format::Extension) + PadTo8(format::AddressOf(head));
-      break;
-    case format::RecordKind::kNone:
-    case format::RecordKind::kEndOfChunk:
-      break;
-  }
+  *is_span = IsSpan(head);
+  const size_t size = RecordBytes(head);
   return size <= room ? size : 0;
 }
 
@@ -256,7 +239,9 @@ void Drainer::EmitRecordsTo(BlockSink* sink, format::RecordsHeader header, std::
     if (part.bytes == 0 || part.bytes == records.size() ||
         !sink->Block(format::BlockKind::kRecords, head, records.substr(0, part.bytes),
                      part.spans)) {
-      shared_->ring.Count(format::Counter::kDroppedDisk, spans);
+      if (!sink->Refused(head, records, spans)) {
+        shared_->ring.Count(format::Counter::kDroppedDisk, spans);
+      }
       return;
     }
     header.chunk_offset += part.bytes;

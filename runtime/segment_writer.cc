@@ -28,11 +28,6 @@ constexpr uint64_t kSmallestReserve = 8 << 10;
 constexpr uint64_t kReservedShare = 256;
 constexpr uint64_t kReserveAhead = 128 << 10;
 
-bool BelongsInPreamble(format::BlockKind kind) {
-  return kind == format::BlockKind::kProcess || kind == format::BlockKind::kModule ||
-         kind == format::BlockKind::kFunctions;
-}
-
 // Blocks of the recording's end, for which room is kept back.
 bool MayUseReserve(format::BlockKind kind, size_t bytes, uint64_t reserve) {
   return kind == format::BlockKind::kCounters || kind == format::BlockKind::kEnd ||
@@ -119,58 +114,7 @@ bool SegmentWriter::OpenNext() {
 bool SegmentWriter::WriteBeginning() {
   const format::SegmentHeader header =
       MakeSegmentHeader(options_.process_key, segments_.back().index);
-  return Write({reinterpret_cast<const char*>(&header), sizeof(header)}, Preamble(), clock_);
-}
-
-void SegmentWriter::AddToBeginning(format::BlockKind kind, std::string_view payload) {
-  format::ModuleEntry entry;
-  if (kind != format::BlockKind::kModule || payload.size() < sizeof(entry)) {
-    return AppendBlock(&preamble_, kind, payload);
-  }
-  memcpy(&entry, payload.data(), sizeof(entry));
-  ModuleBlocks& blocks = modules_[entry.id];
-  std::string& last =
-      (entry.flags & format::kModuleUnloaded) != 0 ? blocks.unloaded : blocks.loaded;
-  if (&last == &blocks.loaded) blocks.unloaded.clear();
-  last.clear();
-  AppendBlock(&last, kind, payload);
-}
-
-std::string SegmentWriter::Preamble() const {
-  std::string blocks = preamble_;
-  for (const auto& [id, module] : modules_) blocks += module.loaded + module.unloaded;
-  for (const auto& [index, block] : threads_) blocks += block;
-  return blocks;
-}
-
-// Is this block part of what a new segment begins with?
-bool SegmentWriter::RememberForPreamble(format::BlockKind kind, std::string_view head,
-                                        std::string_view body) {
-  const bool belongs = BelongsInPreamble(kind);
-  if (!belongs && kind != format::BlockKind::kThread && kind != format::BlockKind::kThreadEnd) {
-    return false;
-  }
-  std::string payload(head);
-  payload.append(body);
-  if (belongs) {
-    AddToBeginning(kind, payload);
-    return true;
-  }
-  uint32_t thread = 0;
-  if (kind == format::BlockKind::kThread && payload.size() >= sizeof(thread)) {
-    memcpy(&thread, payload.data(), sizeof(thread));
-    std::string& block = threads_[thread];
-    block.clear();
-    AppendBlock(&block, kind, payload);
-    return true;
-  }
-  if (kind == format::BlockKind::kThreadEnd) {
-    for (size_t at = 0; at + sizeof(thread) <= payload.size(); at += sizeof(thread)) {
-      memcpy(&thread, payload.data() + at, sizeof(thread));
-      threads_.erase(thread);
-    }
-  }
-  return false;
+  return Write({reinterpret_cast<const char*>(&header), sizeof(header)}, beginning_.Blocks(), {});
 }
 
 // The program may have closed our descriptor, and somebody may have removed the file.
@@ -295,11 +239,21 @@ bool SegmentWriter::WriteBlock(format::BlockKind kind, std::string_view head,
 
 bool SegmentWriter::Block(format::BlockKind kind, std::string_view head, std::string_view body,
                           uint64_t spans) {
-  const bool in_preamble = RememberForPreamble(kind, head, body);
-  if (kind == format::BlockKind::kClock) {
-    clock_.clear();
-    AppendBlock(&clock_, kind, head);
+  if (kind != format::BlockKind::kRecords) {
+    return Store(kind, head, body, spans, beginning_.Remember(kind, head, body));
   }
+  if (!Store(kind, head, body, spans, false)) return false;
+  beginning_.RememberRecords(head, body);
+  return true;
+}
+
+bool SegmentWriter::Refused(std::string_view head, std::string_view body, uint64_t) {
+  beginning_.RememberRecords(head, body);
+  return false;
+}
+
+bool SegmentWriter::Store(format::BlockKind kind, std::string_view head, std::string_view body,
+                          uint64_t spans, bool in_beginning) {
   if (!EnsureOpen()) return false;
   if (segments_.back().bytes >= options_.segment_bytes) {
     if (!OpenNext()) return false;
@@ -309,7 +263,7 @@ bool SegmentWriter::Block(format::BlockKind kind, std::string_view head, std::st
     // Also one whose beginning found no room at the time.
     const bool is_new = segments_.back().bytes == 0;
     if (is_new && !WriteBeginning()) return false;
-    if ((is_new && in_preamble) || WriteBlock(kind, head, body)) {
+    if ((is_new && in_beginning) || WriteBlock(kind, head, body)) {
       segments_.back().spans += spans;
       return true;
     }

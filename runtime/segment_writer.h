@@ -1,8 +1,7 @@
 // Writes blocks to a run's folder: one process's segment files, each readable alone.
 //
-// A segment starts with the process, module and function blocks known so far, and the threads that
-// live. When the run is larger than its limit, this process's oldest segments go and their spans
-// are counted. Writes are write(2), never a mapping, so a full disk is an error code and not a
+// What a segment starts with is segment_beginning.h's. When the run is larger than its limit, this
+// process's oldest segments go and their spans are counted. Writes are write(2), never a mapping, so a full disk is an error code and not a
 // signal, on any thread. Some room is kept back on the disk, so that the end of a recording that
 // filled it, with the count of what is missing, can still be written. Descriptors are checked
 // before use (see own_descriptor.h); the folder is held open, so that chroot(2) and chdir(2) change
@@ -17,12 +16,12 @@
 #include <stdint.h>
 
 #include <deque>
-#include <map>
 #include <string>
 #include <string_view>
 
 #include "runtime/block_sink.h"
 #include "runtime/own_descriptor.h"
+#include "runtime/segment_beginning.h"
 
 namespace autotrace {
 
@@ -42,6 +41,7 @@ class SegmentWriter final : public BlockSink {
   bool Block(format::BlockKind kind, std::string_view head, std::string_view body,
              uint64_t spans) override;
   uint64_t Room() const override;
+  bool Refused(std::string_view head, std::string_view body, uint64_t spans) override;
   bool Flush(uint64_t timeout_nanos) override;
   void Close(uint64_t timeout_nanos) override;
 
@@ -71,10 +71,10 @@ class SegmentWriter final : public BlockSink {
   bool OpenNext();
   // The header and what every segment repeats.
   bool WriteBeginning();
-  void AddToBeginning(format::BlockKind kind, std::string_view payload);
-  std::string Preamble() const;
-  bool RememberForPreamble(format::BlockKind kind, std::string_view head, std::string_view body);
   bool EnsureOpen();
+  // `in_beginning`: the beginning of a segment holds it.
+  bool Store(format::BlockKind kind, std::string_view head, std::string_view body, uint64_t spans,
+             bool in_beginning);
   bool Write(std::string_view head, std::string_view body, std::string_view tail);
   bool WriteBlock(format::BlockKind kind, std::string_view head, std::string_view body);
   // Sets room aside behind the segment's end. False when the disk has none.
@@ -85,16 +85,7 @@ class SegmentWriter final : public BlockSink {
 
   Options options_;
   std::string stem_;
-  // Blocks that every segment starts with. Of modules that come and go again and again only the
-  // last coming and the last going, or segments would in the end hold nothing else.
-  std::string preamble_;
-  struct ModuleBlocks {
-    std::string loaded;
-    std::string unloaded;
-  };
-  std::map<uint32_t, ModuleBlocks> modules_;  // by id
-  std::map<uint32_t, std::string> threads_;   // kThread blocks of those that live, by index
-  std::string clock_;                         // the latest kClock block, with which it ends
+  SegmentBeginning beginning_;
   std::deque<Segment> segments_;
   uint64_t own_bytes_ = 0;
   uint64_t removed_spans_ = 0;

@@ -169,6 +169,8 @@ enum class BlockKind : uint16_t {
   kCounters = 8,    // CounterEntry repeated; totals since the start, replaces earlier ones
   kEnd = 9,         // ClockPoint; the process ended in an orderly way
   kThreadEnd = 10,  // uint32 index, repeated: no more records of these follow
+  // ThreadStateHeader, records: what the records before this segment left open in this thread.
+  kThreadState = 11,
 };
 
 struct BlockHeader {
@@ -254,6 +256,14 @@ struct RecordsHeader {
   uint64_t ticks;  // no span here ended later than this: dates 48-bit clocks
 };
 static_assert(sizeof(RecordsHeader) == 24);
+
+struct ThreadStateHeader {
+  uint32_t thread_index;
+  uint32_t flags;  // kHasCurrentTrace
+};
+enum ThreadStateFlag : uint32_t {
+  kHasCurrentTrace = 1,  // spans that follow belong to the trace of the last kTraceBegin here
+};
 
 struct OpenFramesHeader {
   uint32_t thread_index;

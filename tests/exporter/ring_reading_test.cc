@@ -79,6 +79,23 @@ TEST_CASE("chunks of a thread are read in their order, wherever they lie") {
   CHECK(Starts(recorded.Read()) == std::vector<uint64_t>{4, 5, 8, 9});
 }
 
+TEST_CASE("a root that had ended before what is left of its chunk is not taken for an open one") {
+  const RecordedRun recorded;
+  const ProcessFields fields = recorded.Fields();
+  Records records = WithChildren(Begin(), 2, 1);
+  records.Span({.function = kRun, .start = 5, .end = 30, .sequence = 1});
+  const uint32_t drained = records.size();
+  recorded.AddSegment(Preamble(fields).Add(1, records, 99), 0);
+  Records whole = records;
+  whole.TraceBegin({.function = kRun, .start = 40, .root_sequence = 3});
+  whole.Span({.function = kRun, .start = 40, .end = 50, .sequence = 3});
+  REQUIRE(whole.size() > drained);
+  recorded.SetRing(RingBuilder(fields).Chunk(1, 1, whole).Heartbeat(kNow));
+  const RecordedRun::Result result = recorded.Read();
+  CHECK(result.sink.Names() == std::vector<std::string>{"load", "run", "run"});
+  CHECK(result.statistics.unfinished == 0);
+}
+
 TEST_CASE("a chunk ends at the first word that was not committed") {
   const RecordedRun recorded;
   const ProcessFields fields = recorded.Fields();

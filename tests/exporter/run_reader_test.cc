@@ -48,6 +48,67 @@ TEST_CASE("a run of several segments is read as one") {
   }
 }
 
+// ---- Segments that are read without those before them ----
+
+TEST_CASE("a segment's beginning tells which trace its thread is in") {
+  const RecordedRun recorded;
+  recorded.AddSegment(Preamble(Ended()).State(1, Begin(), true).Add(1, Child(3), 999), 1);
+  recorded.AddSegment(
+      Preamble(Ended()).State(1, Begin(), true).Add(1, Root(), 999).End(1000, kEpoch + 1000), 2);
+  const RecordedRun::Result result = recorded.Read();
+  CHECK(result.sink.Names() == std::vector<std::string>{"load", "run"});
+  const Span& root = result.sink.Find("run")->span;
+  CHECK(result.sink.Find("load")->span.trace_id == root.trace_id);
+  CHECK(result.sink.Find("load")->span.parent_span_id == root.span_id);
+  CHECK_FALSE(root.parent_span_id.valid());
+  CHECK_FALSE(result.Warns("traces of their own"));
+}
+
+TEST_CASE("a root that has ended is not begun again by a later segment's beginning") {
+  const RecordedRun recorded;
+  Records interrupted;  // by another trace, which has ended
+  interrupted.TraceBegin({.function = kRun, .start = 5, .root_sequence = 8});
+  recorded.AddSegment(Preamble(Ended()).Add(1, Begin(), 999).Add(1, Root(), 999), 0);
+  recorded.AddSegment(Preamble(Ended()).State(2, interrupted, false).Add(1, {}, 999), 1);
+  const RecordedRun::Result result = recorded.Read();
+  CHECK(result.sink.Names() == std::vector<std::string>{"run", "run"});
+  CHECK(result.sink.spans[0].span.unfinished == false);
+  CHECK(result.sink.spans[0].span.thread->index == 1);
+  CHECK(result.sink.spans[1].span.unfinished);  // of thread 2, which began it and died
+}
+
+TEST_CASE("a segment's beginning has what was said of spans that are open") {
+  const RecordedRun recorded;
+  Records state = Begin();
+  state.Extension(format::ExtensionType::kName, 7, "first half");
+  state.StringAttribute(7, "city", "Bern");
+  Records span;
+  span.Span({.start = 20, .end = 60, .sequence = 7, .parent = 1, .flags = format::kSpanManual});
+  recorded.AddSegment(Preamble(Ended()).State(1, state, true).Add(1, span, 999), 4);
+  SECTION("alone") {}
+  SECTION("after the segment that said it") {
+    recorded.AddSegment(Preamble(Ended()).Add(1, state, 999), 3);
+  }
+  const RecordedRun::Result result = recorded.Read();
+  const testing::CollectedSpan* manual = result.sink.Find("first half");
+  REQUIRE(manual != nullptr);
+  REQUIRE(manual->span.attributes.size() == 1);
+  CHECK(std::get<std::string>(manual->span.attributes[0].second) == "Bern");
+}
+
+TEST_CASE("an exception that was described in a segment before is known") {
+  const RecordedRun recorded;
+  Records state = Begin();
+  state.Exception(0, 3, 40, "St13runtime_error", "no bread");
+  Records span;
+  span.Exception(1, 3, 40);
+  span.Span({.function = kRun, .start = 5, .end = 60, .sequence = 1, .flags = format::kSpanError});
+  recorded.AddSegment(Preamble(Ended()).State(1, state, true).Add(1, span, 999), 4);
+  const RecordedRun::Result result = recorded.Read();
+  REQUIRE(result.sink.Find("run") != nullptr);
+  CHECK(result.sink.Find("run")->span.error_description == "std::runtime_error: no bread");
+}
+
 TEST_CASE("segments that were removed are mentioned once, and the rest is read") {
   const RecordedRun recorded;
   Records resumed;

@@ -241,6 +241,14 @@ class StreamBuilder {
     for (const format::OpenFrame& frame : frames) AppendStruct(&payload, frame);
     return Block(format::BlockKind::kOpenFrames, payload);
   }
+  // What the records before left open.
+  StreamBuilder& State(uint32_t thread_index, const Records& records, bool has_current) {
+    std::string payload;
+    AppendStruct(&payload, format::ThreadStateHeader{
+                               thread_index, has_current ? format::kHasCurrentTrace : 0u});
+    payload.append(records.bytes());
+    return Block(format::BlockKind::kThreadState, payload);
+  }
   StreamBuilder& Counter(format::Counter counter, uint64_t value) {
     return Struct(format::BlockKind::kCounters,
                   format::CounterEntry{static_cast<uint32_t>(counter), 0, value});
