@@ -81,8 +81,10 @@ int ShowFunctions(Options options) {
     return kExitFailed;
   }
   PrintSelection(*selection, options.all);
-  for (const std::string& pattern : selection->unmatched_patterns) {
-    PrintWarning(Concat("matched no function here: ", pattern));
+  for (const auto& [pattern, dropped] : selection->unmatched_patterns) {
+    const std::string left_out = dropped.Describe();
+    PrintWarning(Concat("matched no function here: ", pattern,
+                        left_out.empty() ? "" : "; the compiler plugin left out ", left_out));
   }
   if (!selection->has_debug_info) {
     PrintWarning(Concat(options.binary,
@@ -90,10 +92,11 @@ int ShowFunctions(Options options) {
                         "compiler-made members are not told apart"));
   }
   if (!selection->has_hooks) {
-    PrintMessage(Concat(
-        options.binary,
-        " does not call the hooks: none of its functions can be recorded; compile it with what "
-        "`autotracer flags --compiler CXX` prints"));
+    PrintMessage(Concat(options.binary,
+                        " does not call the hooks: none of its functions can be recorded; ",
+                        selection->was_compiled_with_plugin
+                            ? "the compiler plugin left all of them out: give it wider patterns"
+                            : "compile it with what `autotracer flags --compiler CXX` prints"));
     return kExitFailed;
   }
   for (const SelectedFunction& function : selection->functions) {
@@ -113,7 +116,8 @@ void AddFunctionsCommand(CLI::App* app, CommandContext* context) {
   command->add_flag("--all", options->all, "name the functions that are not selected, too");
   command->footer(
       R"(Takes the functions from the symbol table and decides on each as the runtime would. Whether one
-of them was compiled with hooks is not looked at, only whether the binary calls them at all.
+of them was compiled with hooks is not looked at, only whether the binary calls them at all, and
+which of them a compiler plugin says it left out; those are named even where they were inlined.
 
 Examples:
   autotracer functions ./my_service --modules pipeline --exclude pipeline::log

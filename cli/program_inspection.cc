@@ -13,6 +13,7 @@
 
 #include "cli/strings.h"
 #include "cli/subprocess.h"
+#include "filters/dropped_functions.h"
 #include "symbolizer/module_image.h"
 
 namespace autotrace::cli {
@@ -128,6 +129,11 @@ std::vector<std::string> LibrariesOf(const std::string& loader, const std::strin
   return libraries;
 }
 
+bool WasCompiledWithPlugin(const std::string& path) {
+  symbolizer::ModuleImage image;
+  return image.Map(path.c_str()) && !image.SectionContents(filters::kDroppedSection).empty();
+}
+
 bool GainsPrivileges(const std::string& path) {
   struct stat facts;
   if (stat(path.c_str(), &facts) != 0) return false;
@@ -179,6 +185,7 @@ ProgramFacts InspectProgram(const std::string& path) {
   const std::string loader = headers.Loader();
   facts.is_static = loader.empty();
   facts.calls_hooks = CallsHooks(facts.binary);
+  facts.was_compiled_with_plugin = !facts.calls_hooks && WasCompiledWithPlugin(facts.binary);
   if (facts.calls_hooks || facts.is_foreign || facts.is_static) return facts;
   for (const std::string& library : LibrariesOf(loader, facts.binary)) {
     if (IsRuntime(library)) facts.links_runtime = true;
@@ -211,6 +218,11 @@ std::vector<std::string> ExplainMissingFunctions(const ProgramFacts& facts) {
                    "run it as the user it changes to, or link it to the runtime");
   }
   if (facts.calls_hooks || !facts.libraries_with_hooks.empty()) return {};
+  if (facts.was_compiled_with_plugin) {
+    return explain(Concat("the compiler plugin left the hooks out of all functions of ", binary),
+                   Concat("give the plugin wider patterns; `autotracer functions --all ", binary,
+                          "` lists what it left out"));
+  }
   return explain(
       Concat("neither ", binary, facts.is_script ? ", which runs this script," : "",
              " nor a library it is linked to was compiled with hooks"),

@@ -29,6 +29,7 @@ struct ProgramFacts {
   bool gains_privileges = false;  // set-user-id, set-group-id, capabilities: LD_PRELOAD is ignored
   bool links_runtime = false;     // libautotrace-cpp is among its libraries already
   bool calls_hooks = false;       // itself
+  bool was_compiled_with_plugin = false;          // that left hooks out
   std::vector<std::string> libraries_with_hooks;  // looked for only when it does not itself
 };
 

@@ -84,21 +84,20 @@ void DroppedMatch::Add(const DroppedMatch& other) {
 
 std::string DroppedMatch::Describe() const {
   size_t total = 0;
+  for (const size_t count : functions) total += count;
   std::string reasons;
   for (size_t index = 0; index < functions.size(); ++index) {
     if (functions[index] == 0) continue;
-    total += functions[index];
     if (!reasons.empty()) reasons += "; ";
-    reasons += std::to_string(functions[index]) + " ";
+    if (functions[index] < total) reasons += std::to_string(functions[index]) + " ";
     reasons += filters::Describe(kDroppedReasons[index]);
   }
   if (total > 0) {
-    return std::to_string(total) + (total == 1 ? " function has" : " functions have") +
-           " no hooks: " + reasons;
+    return std::to_string(total) + (total == 1 ? " that does: " : " that do: ") + reasons;
   }
   if (source_files > 0) {
     return "functions of " + std::to_string(source_files) +
-           (source_files == 1 ? " such file have" : " such files have") + " no hooks";
+           (source_files == 1 ? " file that does" : " files that do");
   }
   return "";
 }
@@ -118,9 +117,9 @@ DroppedMatch MatchDropped(const Pattern& pattern, std::string_view section, std:
   // The instances of a template stand in the section without their arguments.
   Pattern of_all_instances;
   std::string error;
-  const bool has_arguments = pattern.text().find('<') != std::string::npos &&
-                             Pattern::Parse(WithoutTemplateArguments(pattern.text()),
-                                            &of_all_instances, &error);
+  const bool has_arguments =
+      pattern.text().find('<') != std::string::npos &&
+      Pattern::Parse(WithoutTemplateArguments(pattern.text()), &of_all_instances, &error);
   DroppedFunctions functions(section);
   DroppedFunctions::Entry entry;
   while (functions.Next(&entry)) {

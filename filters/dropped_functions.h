@@ -1,6 +1,6 @@
-// What a compiler plugin (plugin/) left hooks out of: the section .autotrace.dropped of a binary. The
-// plugins write it, the runtime's warning about patterns that matched nothing and the command read
-// it.
+// What a compiler plugin (plugin/) left hooks out of: the section .autotrace.dropped of a binary.
+// The plugins write it, the runtime's warning about patterns that matched nothing and the command
+// read it.
 //
 // The section is not loaded with the program and outlives strip. It holds texts that each end in a
 // zero byte, in any order; the linker keeps one of several that are the same. A text's first
@@ -35,9 +35,9 @@ enum class DroppedReason : char {
   kNoTrace = 'n',
   kNotMatched = 'm',  // by the patterns that the compiler was given
 };
-inline constexpr std::array kDroppedReasons = {
-    DroppedReason::kStraightLine, DroppedReason::kCompilerMade, DroppedReason::kNoTrace,
-    DroppedReason::kNotMatched};
+inline constexpr std::array kDroppedReasons = {DroppedReason::kStraightLine,
+                                               DroppedReason::kCompilerMade,
+                                               DroppedReason::kNoTrace, DroppedReason::kNotMatched};
 
 // For people: "inline, without loop or call".
 std::string_view Describe(DroppedReason reason);
@@ -46,8 +46,8 @@ std::string_view Describe(DroppedReason reason);
 // "app::run<>()::{lambda()#1}::operator()".
 std::string WithoutTemplateArguments(std::string_view name);
 
-// The section's functions, one after the other. Points into it; damaged bytes give fewer or stranger
-// names.
+// The section's functions, one after the other. Points into it; damaged bytes give fewer or
+// stranger names.
 class DroppedFunctions {
  public:
   struct Entry {
@@ -71,8 +71,8 @@ struct DroppedMatch {
 
   bool any() const;
   void Add(const DroppedMatch& other);
-  // "12 functions have no hooks: 8 inline, without loop or call; 4 made by the compiler". Empty when
-  // there is no match.
+  // "12 functions have no hooks: 8 inline, without loop or call; 4 made by the compiler". Empty
+  // when there is no match.
   std::string Describe() const;
 };
 

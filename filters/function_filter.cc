@@ -193,13 +193,13 @@ const FunctionFilter::Rule* FunctionFilter::LastMatch(const RuleSet& set, Facts*
   return last;
 }
 
-std::vector<std::string> FunctionFilter::UnmatchedPatterns() const {
-  std::vector<std::string> unmatched;
+std::vector<UnmatchedPattern> FunctionFilter::UnmatchedPatterns() const {
+  std::vector<UnmatchedPattern> unmatched;
   for (const RuleSet* set :
        {&modules_, &exclude_, &exclude_subtree_, &roots_, &min_duration_for_}) {
     for (const Rule& rule : set->rules) {
       if (rule.matched.load(std::memory_order_relaxed)) continue;
-      unmatched.push_back(std::string(set->setting) + ": " + rule.pattern.text());
+      unmatched.push_back({set->setting, &rule.pattern});
     }
   }
   return unmatched;

@@ -42,6 +42,14 @@ struct Decision {
   const Pattern* pattern = nullptr;  // the one that decided; null for kNotMatched
 };
 
+struct UnmatchedPattern {
+  const char* setting;     // that it stands in
+  const Pattern* pattern;  // as long as the filter lives
+
+  // As the user wrote it: "modules: pipline".
+  std::string text() const { return std::string(setting) + ": " + pattern->text(); }
+};
+
 class FunctionFilter {
  public:
   // Does not throw. Without the memory it needs, it hides every function.
@@ -58,9 +66,9 @@ class FunctionFilter {
   // Nanoseconds, by Decision::threshold_class; [0] is the general one. At most 256.
   const std::vector<uint64_t>& thresholds() const { return thresholds_; }
 
-  // The configured patterns that have matched no function so far, as the user wrote them, each with
-  // the setting it stands in ("modules: pipline"). Not on traced threads: it allocates.
-  std::vector<std::string> UnmatchedPatterns() const;
+  // The configured patterns that have matched no function so far. Not on traced threads: it
+  // allocates.
+  std::vector<UnmatchedPattern> UnmatchedPatterns() const;
 
  private:
   class Facts;

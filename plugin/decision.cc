@@ -120,4 +120,18 @@ bool IsStandardLibraryHeader(std::string_view path) {
   return false;
 }
 
+// "_ZNSt6vectorIiSaIiEE4sizeEv", "_ZSt4moveIRiE...", "_ZNSs6appendEPKc", "_ZN9__gnu_cxx...",
+// "_ZZNSt...": S with one of these letters is std itself or one of its classes.
+bool IsStandardLibraryName(std::string_view linker_name) {
+  if (!linker_name.starts_with("_Z")) return false;
+  std::string_view rest = linker_name.substr(2);
+  while (rest.starts_with('Z')) rest.remove_prefix(1);
+  if (rest.starts_with('N')) rest.remove_prefix(1);
+  rest.remove_prefix(std::min(rest.find_first_not_of("rVKRO"), rest.size()));
+  if (rest.size() >= 2 && rest[0] == 'S') {
+    return std::string_view("tabsiod").find(rest[1]) != std::string_view::npos;
+  }
+  return rest.starts_with("9__gnu_cxx") || rest.starts_with("10__cxxabiv1");
+}
+
 }  // namespace autotrace::plugin

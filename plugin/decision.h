@@ -83,6 +83,10 @@ std::string Describe(const Decision& decision);
 // about system headers only: a project may lie in a folder called gcc.
 bool IsStandardLibraryHeader(std::string_view path);
 
+// Is this the linker name of a function in namespace std, or in those that its implementations
+// have? Where no file is known.
+bool IsStandardLibraryName(std::string_view linker_name);
+
 }  // namespace autotrace::plugin
 
 #endif  // AUTOTRACE_PLUGIN_DECISION_H_

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "filters/config.h"
+#include "filters/dropped_functions.h"
 #include "filters/function_filter.h"
 #include "runtime/background_thread.h"
 #include "runtime/decider.h"
@@ -100,6 +101,8 @@ class Session {
   void Housekeeping(uint64_t now);
   void Finish();
   void WriteSummary();
+  void WarnOfUnmatchedPatterns() const;
+  filters::DroppedMatch FindDropped(const filters::Pattern& pattern) const;
 
   static Session* current_;
 

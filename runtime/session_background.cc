@@ -4,12 +4,14 @@
 #include <exception>
 
 #include "filters/config_loader.h"
+#include "filters/dropped_functions.h"
 #include "runtime/clock.h"
 #include "runtime/futex.h"
 #include "runtime/log.h"
 #include "runtime/session.h"
 #include "runtime/summary.h"
 #include "runtime/thread_slot.h"
+#include "symbolizer/function_name.h"
 
 namespace autotrace {
 namespace {
@@ -25,6 +27,13 @@ constexpr uint32_t kShareThatWakes = 8;
 // in its life costs little.
 constexpr uint64_t kHousekeepingInterval = 100 * kMillisecond;
 constexpr uint64_t kFirstHousekeepingInterval = kMillisecond;
+
+// For the program's end, which may come on any thread.
+std::string NameOnSmallStack(std::string_view linker_name) {
+  constexpr size_t kStack = 64 * 1024;
+  char name[1024];
+  return {name, symbolizer::QualifiedName(linker_name, name, sizeof(name), kStack)};
+}
 
 }  // namespace
 
@@ -142,13 +151,9 @@ void Session::WriteSummary() {
   }
   facts.run_path = segments_ != nullptr ? run_.path : "";
   facts.endpoint = live_ != nullptr ? config_.otlp_endpoint : "";
-  facts.unmatched_patterns = filter_.UnmatchedPatterns();
   const std::string text = SummaryText(facts);
   if (segments_ != nullptr) segments_->WriteBeside(".summary", text + "\n");
-  for (const std::string& pattern : facts.unmatched_patterns) {
-    Log("no function that ran matches " + pattern + "; `autotracer functions " + executable_ +
-        "` lists what there is");
-  }
+  WarnOfUnmatchedPatterns();
   const bool first = run_.first || run_.path.empty();
   const bool wanted = config_.summary == filters::Tristate::kOn ||
                       (config_.summary == filters::Tristate::kAuto && StderrIsTerminal());
@@ -158,6 +163,27 @@ void Session::WriteSummary() {
     Log(std::string_view(text).substr(at, end - at));
     at = end + 1;
   }
+}
+
+void Session::WarnOfUnmatchedPatterns() const {
+  for (const filters::UnmatchedPattern& unmatched : filter_.UnmatchedPatterns()) {
+    const std::string dropped = FindDropped(*unmatched.pattern).Describe();
+    Log("no function that ran matches " + unmatched.text() +
+        (dropped.empty() ? "" : "; the compiler plugin left out " + dropped) +
+        "; `autotracer functions " + executable_ + "` lists what there is");
+  }
+}
+
+// What the plugins left out of the binaries that were loaded at any time.
+filters::DroppedMatch Session::FindDropped(const filters::Pattern& pattern) const {
+  filters::DroppedMatch all;
+  for (size_t index = 0; index < modules_.size(); ++index) {
+    const Module* module = modules_.at(index);
+    if (module == nullptr) continue;
+    const std::string_view section = module->image.SectionContents(filters::kDroppedSection);
+    all.Add(filters::MatchDropped(pattern, section, module->path_view(), NameOnSmallStack));
+  }
+  return all;
 }
 
 }  // namespace autotrace

@@ -18,7 +18,6 @@ struct SummaryFacts {
   uint64_t counters[static_cast<int>(format::Counter::kCount)] = {};
   std::string run_path;  // empty: not recorded to disk
   std::string endpoint;  // empty: not exported
-  std::vector<std::string> unmatched_patterns;
 };
 
 // Lines without a trailing newline on the last.

@@ -54,6 +54,8 @@ class ModuleImage {
   // Does it import or define the instrumentation hooks (__cyg_profile_func_enter)? Reads the whole
   // symbol table on each call.
   bool references_hooks() const;
+  // The bytes of the section of this name; empty when there is none, or it is compressed.
+  std::string_view SectionContents(std::string_view name) const { return elf_.Contents(name); }
   bool has_debug_info() const { return debug_info_.available(); }
   // The lowest virtual address of a PT_LOAD segment; 0 for most PIEs and libraries.
   uint64_t first_load_address() const { return elf_.FirstLoadAddress(); }

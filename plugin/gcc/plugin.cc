@@ -128,8 +128,8 @@ bool ReadArguments(const plugin_name_args* arguments, Settings* settings) {
 extern "C" __attribute__((visibility("default"))) int plugin_init(plugin_name_args* arguments,
                                                                   plugin_gcc_version* version) {
   using namespace autotrace::plugin;  // NOLINT(google-build-using-namespace): one function
-  // A plugin knows the layout of the compiler's own data. The release decides about that; the build,
-  // which plugin_default_version_check compares too, does not.
+  // A plugin knows the layout of the compiler's own data. The release decides about that; the
+  // build, which plugin_default_version_check compares too, does not.
   if (strcmp(version->basever, gcc_version.basever) != 0) {
     fprintf(stderr,
             "autotrace: this plugin is for GCC %s and not for %s: build it anew, or compile "

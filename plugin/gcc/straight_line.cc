@@ -128,6 +128,11 @@ class StraightLine::Walk {
         return CLEANUP_EH_ONLY(node) ? only(&CLEANUP_BODY(node)) : true;
       case TARGET_EXPR:
         return CLEANUP_EH_ONLY(node) ? only(&TARGET_EXPR_INITIAL(node)) : true;
+      case INIT_EXPR:
+        *walk_operands = 0;
+        return IsStraight(&TREE_OPERAND(node, 0)) && LookAtInitializer(&TREE_OPERAND(node, 1));
+      case CONSTRUCTOR:
+        return LookAtAggregate(node, walk_operands);
       case CALL_EXPR:
         return LookAtCall(node);
       case AGGR_INIT_EXPR:
@@ -164,6 +169,20 @@ class StraightLine::Walk {
     return *taken == NULL_TREE || IsStraight(taken);
   }
 
+  // A temporary that initializes an object becomes the object: whoever owns that destroys it.
+  bool LookAtInitializer(tree* value) {
+    if (*value == NULL_TREE) return true;
+    return IsStraight(TREE_CODE(*value) == TARGET_EXPR ? &TARGET_EXPR_INITIAL(*value) : value);
+  }
+
+  bool LookAtAggregate(tree node, int* walk_operands) {
+    *walk_operands = 0;
+    for (unsigned index = 0; index < CONSTRUCTOR_NELTS(node); ++index) {
+      if (!LookAtInitializer(&CONSTRUCTOR_ELT(node, index)->value)) return false;
+    }
+    return true;
+  }
+
   bool LookAtCall(tree call) {
     if (CALL_EXPR_FN(call) == NULL_TREE) return true;  // GCC's internal functions
     const tree callee = get_callee_fndecl(call);
@@ -188,8 +207,8 @@ bool StraightLine::Is(tree function) {
   const auto [found, is_new] = known_.emplace(function, State::kBeingAsked);
   // What calls itself is a loop.
   if (!is_new) return found->second == State::kYes;
-  const bool is_straight = DECL_SAVED_TREE(function) != NULL_TREE &&
-                           Walk(this).IsStraight(&DECL_SAVED_TREE(function));
+  const bool is_straight =
+      DECL_SAVED_TREE(function) != NULL_TREE && Walk(this).IsStraight(&DECL_SAVED_TREE(function));
   known_[function] = is_straight ? State::kYes : State::kNo;
   return is_straight;
 }

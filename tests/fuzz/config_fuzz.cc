@@ -29,7 +29,9 @@ void TestInput(std::string_view bytes) {
 
   const filters::FunctionFilter filter(result.config);
   const filters::PipelineRules pipelines(result.config);
-  for (const std::string& unmatched : filter.UnmatchedPatterns()) Touch(unmatched);
+  for (const filters::UnmatchedPattern& unmatched : filter.UnmatchedPatterns()) {
+    Touch(unmatched.text());
+  }
 }
 
 }  // namespace autotrace::fuzz

@@ -21,6 +21,19 @@
 /* Keeps a function out of automatic tracing, at compile time. */
 #define AUTOTRACE_NO_TRACE __attribute__((no_instrument_function))
 
+/* Keeps a function in automatic tracing that autotrace's compiler plugin would leave out. Without
+ * the plugin every function is in it. */
+#if defined(__clang__)
+#define AUTOTRACE_ALWAYS_TRACE __attribute__((annotate("autotrace_always_trace")))
+#elif defined(__has_attribute)
+#if __has_attribute(autotrace_always_trace) /* the plugin is here */
+#define AUTOTRACE_ALWAYS_TRACE __attribute__((autotrace_always_trace))
+#endif
+#endif
+#ifndef AUTOTRACE_ALWAYS_TRACE
+#define AUTOTRACE_ALWAYS_TRACE
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
