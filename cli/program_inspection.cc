@@ -108,7 +108,35 @@ class ElfHeaders {
     return "";
   }
 
+  // The runtime for static programs leaves a note, which stays when a program is stripped.
+  bool HasNoteOfRuntime() const {
+    size_t count = 0;
+    if (elf_getphdrnum(elf_, &count) != 0) return false;
+    for (size_t i = 0; i < count; ++i) {
+      GElf_Phdr segment;
+      if (gelf_getphdr(elf_, static_cast<int>(i), &segment) == nullptr) continue;
+      if (segment.p_type != PT_NOTE) continue;
+      Elf_Data* notes =
+          elf_getdata_rawchunk(elf_, static_cast<int64_t>(segment.p_offset), segment.p_filesz,
+                               segment.p_align == 8 ? ELF_T_NHDR8 : ELF_T_NHDR);
+      if (notes != nullptr && HoldNoteOfRuntime(notes)) return true;
+    }
+    return false;
+  }
+
  private:
+  static bool HoldNoteOfRuntime(Elf_Data* notes) {
+    constexpr std::string_view kName = "autotrace";
+    GElf_Nhdr note;
+    size_t name = 0;
+    size_t description = 0;
+    for (size_t at = 0; (at = gelf_getnote(notes, at, &note, &name, &description)) > 0;) {
+      const std::string_view found(static_cast<const char*>(notes->d_buf) + name, note.n_namesz);
+      if (found.substr(0, found.find('\0')) == kName) return true;
+    }
+    return false;
+  }
+
   int descriptor_ = -1;
   Elf* elf_ = nullptr;
 };
@@ -186,6 +214,7 @@ ProgramFacts InspectProgram(const std::string& path) {
   facts.is_static = loader.empty();
   facts.calls_hooks = CallsHooks(facts.binary);
   facts.was_compiled_with_plugin = !facts.calls_hooks && WasCompiledWithPlugin(facts.binary);
+  if (facts.is_static) facts.links_runtime = headers.HasNoteOfRuntime();
   if (facts.calls_hooks || facts.is_foreign || facts.is_static) return facts;
   for (const std::string& library : LibrariesOf(loader, facts.binary)) {
     if (IsRuntime(library)) facts.links_runtime = true;
@@ -206,10 +235,11 @@ std::vector<std::string> ExplainMissingFunctions(const ProgramFacts& facts) {
     return explain(Concat(binary, " is a program for another machine or word size"),
                    "only 64-bit programs for this machine can be traced");
   }
-  if (facts.is_static) {
-    return explain(
-        Concat(binary, " is statically linked, and preloading a library does nothing there"),
-        "link it dynamically, or link the runtime into it");
+  if (facts.is_static && !facts.links_runtime) {
+    return {Concat("0 instrumented functions: ", binary,
+                   " is statically linked, so nothing can be preloaded; link it with "
+                   "libautotrace-cpp-record.a (autotrace_instrument(), or pkg-config "
+                   "autotrace-cpp-record), or dynamically")};
   }
   if (facts.gains_privileges) {
     return explain(Concat(binary,
@@ -223,6 +253,8 @@ std::vector<std::string> ExplainMissingFunctions(const ProgramFacts& facts) {
                    Concat("give the plugin wider patterns; `autotracer functions --all ", binary,
                           "` lists what it left out"));
   }
+  // A stripped one does not say what it calls.
+  if (facts.is_static) return {};
   return explain(
       Concat("neither ", binary, facts.is_script ? ", which runs this script," : "",
              " nor a library it is linked to was compiled with hooks"),

@@ -27,7 +27,7 @@ struct ProgramFacts {
   bool is_foreign = false;        // of another machine or word size than this command
   bool is_static = false;         // no dynamic loader reads LD_PRELOAD
   bool gains_privileges = false;  // set-user-id, set-group-id, capabilities: LD_PRELOAD is ignored
-  bool links_runtime = false;     // libautotrace-cpp is among its libraries already
+  bool links_runtime = false;     // libautotrace-cpp is among its libraries already, or in it
   bool calls_hooks = false;       // itself
   bool was_compiled_with_plugin = false;          // that left hooks out
   std::vector<std::string> libraries_with_hooks;  // looked for only when it does not itself

@@ -1,7 +1,7 @@
 # autotrace_instrument(): compiles targets with the hooks that autotrace records, and links them to
 # the runtime. Comes with find_package(autotrace) and with add_subdirectory()/FetchContent.
 #
-#   autotrace_instrument(<target>... [MODULES <pattern>...] [NO_DEBUG_INFO])
+#   autotrace_instrument(<target>... [MODULES <pattern>...] [NO_DEBUG_INFO] [STATIC_RUNTIME])
 #
 #   <target>        executables and libraries of this project, in C, C++ or both. Static and object
 #                   libraries of this project that are linked into one of them are covered too,
@@ -12,6 +12,11 @@
 #                   is compiled with hooks and AUTOTRACE_MODULES in the environment decides alone.
 #   NO_DEBUG_INFO   leaves out -g. Spans then lack file and line, and compiler-made members are told
 #                   from written ones by name only.
+#   STATIC_RUNTIME  the executables among the targets are static: they get the runtime that records
+#                   only, autotrace::record. Found out where -static or -static-pie stands in an
+#                   executable's link options or flags, in CMAKE_EXE_LINKER_FLAGS, or in what it is
+#                   linked to. An executable that is not named, but linked to a library that is, says
+#                   so itself, by the target property AUTOTRACE_STATIC_RUNTIME.
 #
 # A library that should stay as it is although it is linked into an instrumented target, with what
 # only it brings in:
@@ -29,7 +34,7 @@ cmake_policy(PUSH)
 cmake_policy(VERSION 3.16)
 
 function(autotrace_instrument)
-  cmake_parse_arguments(PARSE_ARGV 0 ARG "NO_DEBUG_INFO" "" "MODULES")
+  cmake_parse_arguments(PARSE_ARGV 0 ARG "NO_DEBUG_INFO;STATIC_RUNTIME" "" "MODULES")
   if(DEFINED AUTOTRACE AND NOT AUTOTRACE)
     return()
   endif()
@@ -40,6 +45,9 @@ function(autotrace_instrument)
   foreach(target IN LISTS ARG_UNPARSED_ARGUMENTS)
     _autotrace_check_target("${target}" target)
     _autotrace_compile_with_hooks(${target} "${options}")
+    if(ARG_STATIC_RUNTIME)
+      set_property(TARGET ${target} PROPERTY AUTOTRACE_STATIC_RUNTIME TRUE)
+    endif()
     _autotrace_link_runtime(${target})
     if(ARG_MODULES)
       set_property(TARGET ${target} APPEND PROPERTY AUTOTRACE_MODULES ${ARG_MODULES})
@@ -50,13 +58,13 @@ function(autotrace_instrument)
     set_property(GLOBAL APPEND PROPERTY AUTOTRACE_NAMED_TARGETS ${target})
   endforeach()
   if(CMAKE_VERSION VERSION_LESS 3.19)
-    _autotrace_cover_linked_libraries()
+    _autotrace_finish()
     return()
   endif()
   get_property(is_deferred GLOBAL PROPERTY AUTOTRACE_IS_DEFERRED)
   if(NOT is_deferred)
     set_property(GLOBAL PROPERTY AUTOTRACE_IS_DEFERRED TRUE)
-    cmake_language(DEFER DIRECTORY "${CMAKE_SOURCE_DIR}" CALL _autotrace_cover_linked_libraries)
+    cmake_language(DEFER DIRECTORY "${CMAKE_SOURCE_DIR}" CALL _autotrace_finish)
   endif()
 endfunction()
 
@@ -163,26 +171,42 @@ function(_autotrace_link_runtime target)
     return()
   endif()
   set_property(TARGET ${target} PROPERTY AUTOTRACE_IS_LINKED TRUE)
-  set_property(TARGET ${target} APPEND PROPERTY LINK_LIBRARIES autotrace::autotrace)
+  set(runtime autotrace::autotrace)
+  set(options $<TARGET_PROPERTY:autotrace::autotrace,INTERFACE_LINK_OPTIONS>)
+  if(TARGET autotrace::record)
+    # The property of whatever is being linked.
+    set(is_static $<BOOL:$<TARGET_PROPERTY:AUTOTRACE_STATIC_RUNTIME>>)
+    set(runtime $<IF:${is_static},autotrace::record,${runtime}>)
+    set(options
+      $<IF:${is_static},$<TARGET_PROPERTY:autotrace::record,INTERFACE_LINK_OPTIONS>,${options}>)
+  endif()
   get_target_property(type ${target} TYPE)
   if(type MATCHES "^(STATIC|OBJECT)_LIBRARY$")
+    # Nothing is linked into it, and of a shared library in LINK_LIBRARIES, CMake would put the folder
+    # into the RPATH of every program above it, which ends static ones at their start.
+    target_include_directories(${target} SYSTEM PRIVATE
+      $<TARGET_PROPERTY:autotrace::autotrace,INTERFACE_INCLUDE_DIRECTORIES>)
     # Whoever links it in this project links the runtime. Not part of an exported interface: an
     # installed archive links and runs without autotrace, on the C library's empty hooks.
     set_property(TARGET ${target} APPEND PROPERTY INTERFACE_LINK_LIBRARIES
-      $<BUILD_INTERFACE:$<LINK_ONLY:autotrace::autotrace>>)
+      $<BUILD_INTERFACE:$<LINK_ONLY:${runtime}>>)
     set_property(TARGET ${target} APPEND PROPERTY INTERFACE_LINK_OPTIONS
-      $<BUILD_INTERFACE:$<TARGET_PROPERTY:autotrace::autotrace,INTERFACE_LINK_OPTIONS>>)
+      $<BUILD_INTERFACE:${options}>)
+  else()
+    set_property(TARGET ${target} APPEND PROPERTY LINK_LIBRARIES ${runtime})
   endif()
 endfunction()
 
-# Compiles the static and object libraries that are linked into the named targets with hooks.
-function(_autotrace_cover_linked_libraries)
+# What has to wait until all targets are described: the libraries that are linked into the named
+# targets, and which of these are static programs.
+function(_autotrace_finish)
   set_property(GLOBAL PROPERTY AUTOTRACE_IS_DEFERRED FALSE)
   get_property(named_targets GLOBAL PROPERTY AUTOTRACE_NAMED_TARGETS)
   foreach(named IN LISTS named_targets)
     get_target_property(options ${named} AUTOTRACE_COMPILE_OPTIONS)
     set(seen ${named})
     _autotrace_linked_targets(queue ${named} TRUE)
+    _autotrace_find_static_flag(${named} "LINK_OPTIONS;LINK_FLAGS;LINK_LIBRARIES" is_static)
     while(queue)
       list(GET queue 0 target)
       list(REMOVE_AT queue 0)
@@ -190,6 +214,10 @@ function(_autotrace_cover_linked_libraries)
         continue()
       endif()
       list(APPEND seen ${target})
+      if(NOT is_static)
+        _autotrace_find_static_flag(${target} "INTERFACE_LINK_OPTIONS;INTERFACE_LINK_LIBRARIES"
+          is_static)
+      endif()
       get_target_property(type ${target} TYPE)
       if(type MATCHES "^(STATIC|OBJECT)_LIBRARY$")
         get_property(has_choice TARGET ${target} PROPERTY AUTOTRACE_INSTRUMENT SET)
@@ -202,7 +230,42 @@ function(_autotrace_cover_linked_libraries)
       _autotrace_linked_targets(linked ${target} FALSE)
       list(APPEND queue ${linked})
     endwhile()
+    _autotrace_choose_runtime(${named} "${is_static}")
   endforeach()
+endfunction()
+
+# Does one of these properties say that programs are linked statically?
+function(_autotrace_find_static_flag target properties result)
+  set(${result} FALSE PARENT_SCOPE)
+  foreach(property IN LISTS properties)
+    get_target_property(value ${target} ${property})
+    if(value MATCHES "(^|[ ;:])-static(-pie)?($|[ ;>])")
+      set(${result} TRUE PARENT_SCOPE)
+    endif()
+  endforeach()
+endfunction()
+
+# Says of a named executable that it is static, unless it says itself what it is.
+function(_autotrace_choose_runtime target is_static)
+  get_target_property(type ${target} TYPE)
+  get_property(is_chosen TARGET ${target} PROPERTY AUTOTRACE_STATIC_RUNTIME SET)
+  if(type STREQUAL "EXECUTABLE" AND NOT is_chosen)
+    get_target_property(folder ${target} SOURCE_DIR)
+    foreach(variable IN ITEMS CMAKE_EXE_LINKER_FLAGS CMAKE_CXX_FLAGS CMAKE_C_FLAGS)
+      get_directory_property(flags DIRECTORY ${folder} DEFINITION ${variable})
+      if(" ${flags} " MATCHES " -static(-pie)? ")
+        set(is_static TRUE)
+      endif()
+    endforeach()
+    if(is_static)
+      set_property(TARGET ${target} PROPERTY AUTOTRACE_STATIC_RUNTIME TRUE)
+    endif()
+  endif()
+  get_target_property(wants_record ${target} AUTOTRACE_STATIC_RUNTIME)
+  if(wants_record AND NOT TARGET autotrace::record)
+    message(FATAL_ERROR "autotrace_instrument: ${target} is static, and this autotrace was built "
+      "without its runtime for static programs (AUTOTRACE_BUILD_RECORD_ARCHIVE)")
+  endif()
 endfunction()
 
 # The targets of this project that are linked into `target` itself (is_named), or else through it

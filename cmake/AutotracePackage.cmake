@@ -22,6 +22,10 @@ set(pkgconfig_folder ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
 install(TARGETS autotrace_runtime EXPORT autotraceTargets
   LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT runtime NAMELINK_COMPONENT dev)
+if(TARGET autotrace_record)
+  install(TARGETS autotrace_record EXPORT autotraceTargets
+    ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT dev)
+endif()
 if(TARGET autotrace_export)
   # Only the runtime loads it, so there is nothing to link against.
   install(TARGETS autotrace_export
@@ -51,9 +55,15 @@ install(FILES ${CMAKE_CURRENT_LIST_DIR}/autotrace.cmake
 # Relative to the file itself, so that an unpacked archive works wherever it lies.
 file(RELATIVE_PATH AUTOTRACE_PREFIX_FROM_PC "/${pkgconfig_folder}" "/")
 string(REGEX REPLACE "/$" "" AUTOTRACE_PREFIX_FROM_PC "${AUTOTRACE_PREFIX_FROM_PC}")
-configure_file(${CMAKE_CURRENT_LIST_DIR}/autotrace-cpp.pc.in
-  ${PROJECT_BINARY_DIR}/autotrace-cpp.pc @ONLY)
-install(FILES ${PROJECT_BINARY_DIR}/autotrace-cpp.pc DESTINATION ${pkgconfig_folder} COMPONENT dev)
+set(pkgconfig_names autotrace-cpp)
+if(TARGET autotrace_record)
+  get_target_property(AUTOTRACE_RECORD_LINK_OPTIONS autotrace_record AUTOTRACE_LINK_OPTIONS)
+  list(APPEND pkgconfig_names autotrace-cpp-record)
+endif()
+foreach(name IN LISTS pkgconfig_names)
+  configure_file(${CMAKE_CURRENT_LIST_DIR}/${name}.pc.in ${PROJECT_BINARY_DIR}/${name}.pc @ONLY)
+  install(FILES ${PROJECT_BINARY_DIR}/${name}.pc DESTINATION ${pkgconfig_folder} COMPONENT dev)
+endforeach()
 
 if(PROJECT_IS_TOP_LEVEL)
   include(AutotraceArchives)

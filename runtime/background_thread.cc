@@ -1,25 +1,12 @@
 #include "runtime/background_thread.h"
 
-#include <dlfcn.h>
 #include <signal.h>
 
 #include "runtime/clock.h"
 #include "runtime/futex.h"
+#include "runtime/program_libraries.h"
 
 namespace autotrace {
-namespace {
-
-using CreateThread = int (*)(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);
-
-// The program's pthread_create. Named directly it would be the one in thread_hooks.cc, behind a
-// sanitizer's back, which has to know of every thread. Looked up once: not again after a fork.
-CreateThread ProgramsCreate() {
-  static const auto create = reinterpret_cast<CreateThread>(dlsym(RTLD_DEFAULT, "pthread_create"));
-  return create != nullptr ? create : &pthread_create;
-}
-
-}  // namespace
-
 void* BackgroundThread::Main(void* self) {
   auto* thread = static_cast<BackgroundThread*>(self);
   thread->run_(thread->argument_);
@@ -37,7 +24,7 @@ bool BackgroundThread::Start(void (*run)(void* argument), void* argument) {
   sigset_t before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  started_ = ProgramsCreate()(&thread_, nullptr, &Main, this) == 0;
+  started_ = ProgramsCreateThread()(&thread_, nullptr, &Main, this) == 0;
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (started_) {
     pthread_setname_np(thread_, "autotrace");

@@ -16,8 +16,8 @@ namespace {
 using SwapContext = int (*)(ucontext_t*, const ucontext_t*);
 using SetContext = int (*)(const ucontext_t*);
 
-constinit RealFunction g_swapcontext("swapcontext", "GLIBC_2.2.5");
-constinit RealFunction g_setcontext("setcontext", "GLIBC_2.2.5");
+constinit RealFunction g_swapcontext = AUTOTRACE_REAL(swapcontext, "GLIBC_2.2.5");
+constinit RealFunction g_setcontext = AUTOTRACE_REAL(setcontext, "GLIBC_2.2.5");
 
 void TellContext(const ucontext_t* target) {
   if (t_slot.active == nullptr) return;
@@ -46,7 +46,7 @@ AUTOTRACE_INTERPOSED int autotrace_setcontext(const ucontext_t* target) {
   return autotrace::g_setcontext.As<autotrace::SetContext>()(target);
 }
 
-__asm__(".symver autotrace_swapcontext,swapcontext@GLIBC_2.2.5");
-__asm__(".symver autotrace_setcontext,setcontext@GLIBC_2.2.5");
+AUTOTRACE_REPLACE(autotrace_swapcontext, swapcontext, "GLIBC_2.2.5");
+AUTOTRACE_REPLACE(autotrace_setcontext, setcontext, "GLIBC_2.2.5");
 
 #endif  // __x86_64__

@@ -14,7 +14,7 @@ using CloseFunction = int (*)(void*);
 
 // Not looked up at start, because a program that never closes anything needs none; dlclose takes
 // the dynamic linker's locks anyway.
-constinit RealFunction g_close("dlclose", "GLIBC_2.34");
+constinit RealFunction g_close = AUTOTRACE_REAL(dlclose, "GLIBC_2.34");
 
 // Result, errno and dlerror() are the real one's.
 int Close(void* handle) {
@@ -35,9 +35,9 @@ int Close(void* handle) {
 AUTOTRACE_INTERPOSED int autotrace_dlclose(void* handle) { return autotrace::Close(handle); }
 AUTOTRACE_INTERPOSED int autotrace_dlclose_old(void* handle) { return autotrace::Close(handle); }
 
-__asm__(".symver autotrace_dlclose,dlclose@GLIBC_2.34");
+AUTOTRACE_REPLACE(autotrace_dlclose, dlclose, "GLIBC_2.34");
 #if defined(__x86_64__)
-__asm__(".symver autotrace_dlclose_old,dlclose@GLIBC_2.2.5");
+AUTOTRACE_REPLACE_OLD(autotrace_dlclose_old, dlclose, "GLIBC_2.2.5");
 #elif defined(__aarch64__)
-__asm__(".symver autotrace_dlclose_old,dlclose@GLIBC_2.17");
+AUTOTRACE_REPLACE_OLD(autotrace_dlclose_old, dlclose, "GLIBC_2.17");
 #endif

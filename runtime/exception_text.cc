@@ -1,13 +1,12 @@
 #include "runtime/exception_text.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
 
 #include <exception>
-#include <typeinfo>
 
+#include "runtime/program_libraries.h"
 #include "runtime/thread_slot.h"
 
 namespace autotrace {
@@ -30,20 +29,6 @@ const void* PointerAt(const void* base, int64_t offset) {
   const void* pointer;
   memcpy(&pointer, static_cast<const char*>(base) + offset, sizeof(pointer));
   return pointer;
-}
-
-// The type of std::exception in the program's C++ library, or null.
-const void* ExceptionType(CppLibrary* library) {
-  constexpr const char* kSymbol = "_ZTISt9exception";
-  const void* type = library->exception_type.load(std::memory_order_acquire);
-  if (type != nullptr) return type;
-  void* handle = dlopen(library->file, RTLD_LAZY | RTLD_NOLOAD);
-  // Linked into the program. Types are compared by name, so libstdc++'s in here does as well.
-  if (handle == nullptr) return library->version != nullptr ? &typeid(std::exception) : nullptr;
-  type = library->version != nullptr ? dlvsym(handle, kSymbol, library->version)
-                                     : dlsym(handle, kSymbol);
-  library->exception_type.store(type, std::memory_order_release);
-  return type;
 }
 
 // Asks std::exception's type whether a handler for it would catch the object, as the personality
@@ -94,7 +79,7 @@ ExceptionText DescribeException(const RaisedException& raised) {
   const char* name = static_cast<const char*>(PointerAt(raised.type, sizeof(void*)));
   text.type = name[0] == '*' ? name + 1 : name;
   auto* library = static_cast<CppLibrary*>(const_cast<void*>(raised.library));
-  const void* exception_type = ExceptionType(library);
+  const void* exception_type = TypeOfStdException(library);
   const std::exception* exception =
       exception_type != nullptr ? AsStdException(raised, exception_type) : nullptr;
   const char* message = exception != nullptr ? exception->what() : nullptr;

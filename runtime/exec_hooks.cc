@@ -85,14 +85,14 @@ using ExecuteAt = int (*)(int, const char*, char* const*, char* const*, int);
 using Spawn = int (*)(pid_t*, const char*, const posix_spawn_file_actions_t*,
                       const posix_spawnattr_t*, char* const*, char* const*);
 
-constinit RealFunction g_execve("execve", "GLIBC_2.2.5");
-constinit RealFunction g_execvpe("execvpe", "GLIBC_2.11");
-constinit RealFunction g_fexecve("fexecve", "GLIBC_2.2.5");
-constinit RealFunction g_execveat("execveat", "GLIBC_2.34");
-constinit RealFunction g_spawn("posix_spawn", "GLIBC_2.15");
-constinit RealFunction g_spawn_old("posix_spawn", "GLIBC_2.2.5");
-constinit RealFunction g_spawnp("posix_spawnp", "GLIBC_2.15");
-constinit RealFunction g_spawnp_old("posix_spawnp", "GLIBC_2.2.5");
+constinit RealFunction g_execve = AUTOTRACE_REAL(execve, "GLIBC_2.2.5");
+constinit RealFunction g_execvpe = AUTOTRACE_REAL(execvpe, "GLIBC_2.11");
+constinit RealFunction g_fexecve = AUTOTRACE_REAL(fexecve, "GLIBC_2.2.5");
+constinit RealFunction g_execveat = AUTOTRACE_REAL(execveat, "GLIBC_2.34");
+constinit RealFunction g_spawn = AUTOTRACE_REAL(posix_spawn, "GLIBC_2.15");
+constinit RealFunction g_spawn_old = AUTOTRACE_REAL(posix_spawn, "GLIBC_2.2.5");
+constinit RealFunction g_spawnp = AUTOTRACE_REAL(posix_spawnp, "GLIBC_2.15");
+constinit RealFunction g_spawnp_old = AUTOTRACE_REAL(posix_spawnp, "GLIBC_2.2.5");
 
 // A child of vfork() must not look functions up.
 __attribute__((constructor)) void FindRealFunctions() {
@@ -195,17 +195,17 @@ AUTOTRACE_SPAWN(autotrace_posix_spawnp, g_spawnp)
 AUTOTRACE_SPAWN(autotrace_posix_spawnp_old, g_spawnp_old)
 
 #if defined(__x86_64__)
-__asm__(".symver autotrace_execve,execve@GLIBC_2.2.5");
-__asm__(".symver autotrace_execv,execv@GLIBC_2.2.5");
-__asm__(".symver autotrace_execvp,execvp@GLIBC_2.2.5");
-__asm__(".symver autotrace_execvpe,execvpe@GLIBC_2.11");
-__asm__(".symver autotrace_fexecve,fexecve@GLIBC_2.2.5");
-__asm__(".symver autotrace_execveat,execveat@GLIBC_2.34");
-__asm__(".symver autotrace_execl,execl@GLIBC_2.2.5");
-__asm__(".symver autotrace_execlp,execlp@GLIBC_2.2.5");
-__asm__(".symver autotrace_execle,execle@GLIBC_2.2.5");
-__asm__(".symver autotrace_posix_spawn,posix_spawn@GLIBC_2.15");
-__asm__(".symver autotrace_posix_spawn_old,posix_spawn@GLIBC_2.2.5");
-__asm__(".symver autotrace_posix_spawnp,posix_spawnp@GLIBC_2.15");
-__asm__(".symver autotrace_posix_spawnp_old,posix_spawnp@GLIBC_2.2.5");
+AUTOTRACE_REPLACE(autotrace_execve, execve, "GLIBC_2.2.5");
+AUTOTRACE_REPLACE(autotrace_execv, execv, "GLIBC_2.2.5");
+AUTOTRACE_REPLACE(autotrace_execvp, execvp, "GLIBC_2.2.5");
+AUTOTRACE_REPLACE(autotrace_execvpe, execvpe, "GLIBC_2.11");
+AUTOTRACE_REPLACE(autotrace_fexecve, fexecve, "GLIBC_2.2.5");
+AUTOTRACE_REPLACE(autotrace_execveat, execveat, "GLIBC_2.34");
+AUTOTRACE_REPLACE(autotrace_execl, execl, "GLIBC_2.2.5");
+AUTOTRACE_REPLACE(autotrace_execlp, execlp, "GLIBC_2.2.5");
+AUTOTRACE_REPLACE(autotrace_execle, execle, "GLIBC_2.2.5");
+AUTOTRACE_REPLACE(autotrace_posix_spawn, posix_spawn, "GLIBC_2.15");
+AUTOTRACE_REPLACE_OLD(autotrace_posix_spawn_old, posix_spawn, "GLIBC_2.2.5");
+AUTOTRACE_REPLACE(autotrace_posix_spawnp, posix_spawnp, "GLIBC_2.15");
+AUTOTRACE_REPLACE_OLD(autotrace_posix_spawnp_old, posix_spawnp, "GLIBC_2.2.5");
 #endif

@@ -4,8 +4,8 @@
 // -finstrument-functions. glibc exports empty hooks of the same names and comes before this library
 // in the look-up order of binaries that the main program did not link against it; so ours are
 // exported twice: as AUTOTRACE_1, which binaries linked to us ask for by name, and as GLIBC_2.2.5,
-// which binaries that were not ask for, under LD_PRELOAD.
-#include <dlfcn.h>
+// which binaries that were not ask for, under LD_PRELOAD. A static program is linked with one pair
+// of hooks, ours (record_only/CMakeLists.txt).
 #include <stdint.h>
 
 #include "runtime/session.h"
@@ -72,11 +72,21 @@ __attribute__((always_inline)) inline void Leave(void* function_pointer, uint64_
   t_slot.active = recorder;
 }
 
-// Before the constructors of binaries that depend on this library; after those it depends on.
-__attribute__((constructor)) void LibraryIsLoaded() { Session::StartFromEnvironment(); }
+#if AUTOTRACE_STATIC
+// Before the program's own constructors and after its destructors: the first and last place that
+// is not reserved.
+#define AUTOTRACE_ORDER (101)
+#else
+// As the library stands among the others: before the constructors of binaries that depend on it and
+// after their destructors.
+#define AUTOTRACE_ORDER
+#endif
 
-// After the destructors of binaries that depend on this library.
-__attribute__((destructor)) void ProgramEnds() {
+__attribute__((constructor AUTOTRACE_ORDER)) void LibraryIsLoaded() {
+  Session::StartFromEnvironment();
+}
+
+__attribute__((destructor AUTOTRACE_ORDER)) void ProgramEnds() {
   if (Session* session = Session::Current()) session->Stop();
 }
 
@@ -101,6 +111,20 @@ AUTOTRACE_HOOK void autotrace_hook_exit_libc(void* function, void*) {
   autotrace::Leave(function, AUTOTRACE_CFA);
 }
 
+#if AUTOTRACE_STATIC
+__asm__(".globl __cyg_profile_func_enter\n\t.set __cyg_profile_func_enter, autotrace_hook_enter");
+__asm__(".globl __cyg_profile_func_exit\n\t.set __cyg_profile_func_exit, autotrace_hook_exit");
+
+// Tells `autotracer run` that the runtime is in here, symbols or not.
+__asm__(
+    ".pushsection .note.autotrace, \"a\", @note\n"
+    "  .balign 4\n"
+    "  .long 10, 4, 1\n"  // sizes of name and description, type
+    "  .asciz \"autotrace\"\n"
+    "  .balign 4\n"
+    "  .long 1\n"  // version of what the note says
+    ".popsection\n");
+#else
 __asm__(".symver autotrace_hook_enter,__cyg_profile_func_enter@@AUTOTRACE_1");
 __asm__(".symver autotrace_hook_exit,__cyg_profile_func_exit@@AUTOTRACE_1");
 #if defined(__x86_64__)
@@ -110,3 +134,4 @@ __asm__(".symver autotrace_hook_exit_libc,__cyg_profile_func_exit@GLIBC_2.2.5");
 __asm__(".symver autotrace_hook_enter_libc,__cyg_profile_func_enter@GLIBC_2.17");
 __asm__(".symver autotrace_hook_exit_libc,__cyg_profile_func_exit@GLIBC_2.17");
 #endif
+#endif  // AUTOTRACE_STATIC

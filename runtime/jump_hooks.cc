@@ -17,10 +17,10 @@ namespace {
 
 using Jump = void (*)(__jmp_buf_tag* environment, int value);
 
-constinit RealFunction g_longjmp("longjmp", "GLIBC_2.2.5");
-constinit RealFunction g_underscore_longjmp("_longjmp", "GLIBC_2.2.5");
-constinit RealFunction g_siglongjmp("siglongjmp", "GLIBC_2.2.5");
-constinit RealFunction g_checked_longjmp("__longjmp_chk", "GLIBC_2.11");
+constinit RealFunction g_longjmp = AUTOTRACE_REAL(longjmp, "GLIBC_2.2.5");
+constinit RealFunction g_underscore_longjmp = AUTOTRACE_REAL(_longjmp, "GLIBC_2.2.5");
+constinit RealFunction g_siglongjmp = AUTOTRACE_REAL(siglongjmp, "GLIBC_2.2.5");
+constinit RealFunction g_checked_longjmp = AUTOTRACE_REAL(__longjmp_chk, "GLIBC_2.11");
 
 // A jump may be made by a signal handler, where looking up is not safe.
 __attribute__((constructor)) void FindRealJumps() {
@@ -61,9 +61,9 @@ AUTOTRACE_JUMP(autotrace_underscore_longjmp, g_underscore_longjmp)
 AUTOTRACE_JUMP(autotrace_siglongjmp, g_siglongjmp)
 AUTOTRACE_JUMP(autotrace_longjmp_checked, g_checked_longjmp)
 
-__asm__(".symver autotrace_longjmp,longjmp@GLIBC_2.2.5");
-__asm__(".symver autotrace_underscore_longjmp,_longjmp@GLIBC_2.2.5");
-__asm__(".symver autotrace_siglongjmp,siglongjmp@GLIBC_2.2.5");
-__asm__(".symver autotrace_longjmp_checked,__longjmp_chk@GLIBC_2.11");
+AUTOTRACE_REPLACE(autotrace_longjmp, longjmp, "GLIBC_2.2.5");
+AUTOTRACE_REPLACE(autotrace_underscore_longjmp, _longjmp, "GLIBC_2.2.5");
+AUTOTRACE_REPLACE(autotrace_siglongjmp, siglongjmp, "GLIBC_2.2.5");
+AUTOTRACE_REPLACE(autotrace_longjmp_checked, __longjmp_chk, "GLIBC_2.11");
 
 #endif  // __x86_64__

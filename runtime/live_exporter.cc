@@ -33,6 +33,8 @@ bool Resolve(void* library, const char* name, Function* function) {
 
 }  // namespace
 
+bool LiveExporter::IsSupported() { return true; }
+
 LiveExporter::LiveExporter(const std::string& config_yaml) {
   void* library = LoadLibrary();
   if (library == nullptr) {

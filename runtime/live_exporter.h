@@ -1,5 +1,5 @@
 // Passes blocks to libautotrace-cpp-export.so, which is loaded only here and only when spans are to
-// leave the program live. Background thread only.
+// leave the program live. Background thread only, apart from IsSupported.
 #ifndef AUTOTRACE_RUNTIME_LIVE_EXPORTER_H_
 #define AUTOTRACE_RUNTIME_LIVE_EXPORTER_H_
 
@@ -12,6 +12,9 @@ namespace autotrace {
 
 class LiveExporter final : public BlockSink {
  public:
+  // False in static programs, which load nothing (record_only/live_exporter.cc): they record only.
+  static bool IsSupported();
+
   // `config_yaml` with secrets. Logs why when it cannot work; ok() is then false.
   explicit LiveExporter(const std::string& config_yaml);
 

@@ -1,17 +1,64 @@
-// A function of another library that one of ours takes the place of.
+// A function of another library that one of ours takes the place of, in the two forms that the
+// runtime has.
 //
-// Ours are exported under versions that only the dynamic linker takes (exports.map), so the real
-// ones have to be asked for by version, too. Looked up when first needed: a program in C may load
-// its C++ library late. Looking up takes the dynamic linker's locks; `Find` at the library's start
-// spares that where it matters.
+// In the shared library ours are exported under versions that only the dynamic linker takes
+// (exports.map), so the real ones have to be asked for by version, too. Looked up when first
+// needed: a program in C may load its C++ library late. Looking up takes the dynamic linker's
+// locks; `Find` at the library's start spares that where it matters.
+//
+// In the archive for static programs (AUTOTRACE_STATIC) the link editor replaces them: --wrap=NAME
+// makes the program's references to NAME ours to __wrap_NAME, and ours to __real_NAME the real one.
 #ifndef AUTOTRACE_RUNTIME_REAL_FUNCTION_H_
 #define AUTOTRACE_RUNTIME_REAL_FUNCTION_H_
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <stdlib.h>
 
 #include <atomic>
+
+#define AUTOTRACE_INTERPOSED extern "C" __attribute__((visibility("default")))
+
+#if AUTOTRACE_STATIC
+
+#include "runtime/record_only/wrapped_functions.h"
+
+#define AUTOTRACE_DECLARE_REAL(name) extern "C" void __real_##name();
+#define AUTOTRACE_DECLARE_WEAK_REAL(name) extern "C" __attribute__((weak)) void __real_##name();
+AUTOTRACE_WRAPPED_FUNCTIONS(AUTOTRACE_DECLARE_REAL)
+AUTOTRACE_WRAPPED_CPP_FUNCTIONS(AUTOTRACE_DECLARE_WEAK_REAL)
+
+namespace autotrace {
+
+class RealFunction {
+ public:
+  explicit constexpr RealFunction(void (*found)()) : found_(found) {}
+
+  // Null when there is none.
+  void* Find() { return reinterpret_cast<void*>(found_); }
+
+  // For a function that was called by its name, and so exists.
+  template <typename Function>
+  Function As() {
+    if (found_ == nullptr) abort();
+    return reinterpret_cast<Function>(found_);
+  }
+
+ private:
+  void (*const found_)();
+};
+
+}  // namespace autotrace
+
+// The initializer of a RealFunction.
+#define AUTOTRACE_REAL(name, ...) RealFunction(&__real_##name)
+// `symbol` takes the place of the function `name`. A static program knows one version of it.
+#define AUTOTRACE_REPLACE(symbol, name, version) \
+  __asm__(".globl __wrap_" #name "\n\t.set __wrap_" #name ", " #symbol)
+#define AUTOTRACE_REPLACE_OLD(symbol, name, version) static_assert(true)
+
+#else  // AUTOTRACE_STATIC
+
+#include <dlfcn.h>
 
 namespace autotrace {
 
@@ -58,6 +105,13 @@ class RealFunction {
 
 }  // namespace autotrace
 
-#define AUTOTRACE_INTERPOSED extern "C" __attribute__((visibility("default")))
+// The initializer of a RealFunction: its name, version and, where it is not libc, library.
+#define AUTOTRACE_REAL(name, ...) RealFunction(#name, __VA_ARGS__)
+// `symbol` takes the place of this version of the function `name`.
+#define AUTOTRACE_REPLACE(symbol, name, version) __asm__(".symver " #symbol "," #name "@" version)
+// The same for a version that only binaries built long ago ask for.
+#define AUTOTRACE_REPLACE_OLD(symbol, name, version) AUTOTRACE_REPLACE(symbol, name, version)
+
+#endif  // AUTOTRACE_STATIC
 
 #endif  // AUTOTRACE_RUNTIME_REAL_FUNCTION_H_

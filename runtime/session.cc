@@ -47,6 +47,16 @@ bool EnvironmentAsks() {
   return false;
 }
 
+// What of this the runtime can do in this kind of program.
+filters::Config PossibleHere(filters::Config config) {
+  if (config.live_export() && !LiveExporter::IsSupported()) {
+    Log("a static program cannot send its spans: they are recorded to disk instead");
+    config.otlp_endpoint.clear();
+    config.record = filters::Tristate::kOn;
+  }
+  return config;
+}
+
 }  // namespace
 
 void Session::StartFromEnvironment() {
@@ -66,7 +76,7 @@ void Session::StartFromEnvironment() {
       if (!loaded.error.empty()) {
         Log(loaded.error + "; this run is not traced");
       } else {
-        auto* session = new Session(loaded.config);  // never destroyed
+        auto* session = new Session(PossibleHere(loaded.config));  // never destroyed
         // Before Begin: the background thread and the hooks find it there.
         current_ = session;
         if (session->Begin()) {
@@ -123,9 +133,11 @@ bool Session::Begin() {
   };
   shared_.keep_errors = config_.keep_errors;
   shared_.describe_exception = &DescribeException;
-  if ((config_.root_stacktrace || config_.exception_stacktrace) && InitializeStackCapture()) {
-    if (config_.root_stacktrace) shared_.capture_stack = &CaptureStack;
-    if (config_.exception_stacktrace) shared_.capture_thrown_stack = &CaptureStack;
+  if (config_.root_stacktrace && InitializeStackCapture(StackOf::kRoot)) {
+    shared_.capture_stack = &CaptureStack;
+  }
+  if (config_.exception_stacktrace && InitializeStackCapture(StackOf::kThrow)) {
+    shared_.capture_thrown_stack = &CaptureStack;
   }
 
   OpenSinks();

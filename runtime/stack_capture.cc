@@ -34,9 +34,7 @@ bool Resolve(void* library, const char* name, Function* function) {
   return *function != nullptr;
 }
 
-}  // namespace
-
-bool InitializeStackCapture() {
+bool OpenLibunwind() {
   void* library = dlopen("libunwind.so.8", RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr || !Resolve(library, AUTOTRACE_TEXT(unw_tdep_getcontext), &get_context) ||
       !Resolve(library, AUTOTRACE_TEXT(unw_init_local), &init_local) ||
@@ -47,6 +45,13 @@ bool InitializeStackCapture() {
     return false;
   }
   return true;
+}
+
+}  // namespace
+
+bool InitializeStackCapture(StackOf) {
+  static const bool opened = OpenLibunwind();
+  return opened;
 }
 
 size_t CaptureStack(uint64_t frame_address, uint64_t* addresses, size_t capacity) {

@@ -1,5 +1,6 @@
-// Return addresses of the present stack, by libunwind, for `root_stacktrace`. libunwind is opened
-// only when stacks are asked for.
+// Return addresses of the present stack, for `root_stacktrace` and `exception_stacktrace`: by
+// libunwind, which is opened only when stacks are asked for; in static programs by the unwinder
+// that is linked into them (record_only/stack_capture.cc).
 #ifndef AUTOTRACE_RUNTIME_STACK_CAPTURE_H_
 #define AUTOTRACE_RUNTIME_STACK_CAPTURE_H_
 
@@ -8,8 +9,14 @@
 
 namespace autotrace {
 
-// Opens libunwind. False (with the reason logged) when it is not there. At start.
-bool InitializeStackCapture();
+enum class StackOf {
+  kThrow,
+  kRoot,  // of any function, in whatever the program is doing
+};
+
+// Makes ready for capturing such stacks. False (with the reason logged) when they cannot be had. At
+// start.
+bool InitializeStackCapture(StackOf what);
 
 // The frames at or above `frame_address`, innermost first: where the function that has this frame
 // was called from, and so on outwards. Traced threads; allocates nothing, but libunwind reads

@@ -80,8 +80,8 @@ int Create(RealFunction* real, pthread_t* thread, const pthread_attr_t* attribut
   return error;
 }
 
-constinit RealFunction g_create("pthread_create", "GLIBC_2.34");
-constinit RealFunction g_create_old("pthread_create", "GLIBC_2.2.5");
+constinit RealFunction g_create = AUTOTRACE_REAL(pthread_create, "GLIBC_2.34");
+constinit RealFunction g_create_old = AUTOTRACE_REAL(pthread_create, "GLIBC_2.2.5");
 
 }  // namespace
 }  // namespace autotrace
@@ -97,7 +97,7 @@ AUTOTRACE_INTERPOSED int autotrace_pthread_create_old(pthread_t* thread,
   return autotrace::Create(&autotrace::g_create_old, thread, attributes, routine, argument);
 }
 
-__asm__(".symver autotrace_pthread_create,pthread_create@GLIBC_2.34");
+AUTOTRACE_REPLACE(autotrace_pthread_create, pthread_create, "GLIBC_2.34");
 #if defined(__x86_64__)
-__asm__(".symver autotrace_pthread_create_old,pthread_create@GLIBC_2.2.5");
+AUTOTRACE_REPLACE_OLD(autotrace_pthread_create_old, pthread_create, "GLIBC_2.2.5");
 #endif

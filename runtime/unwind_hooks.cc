@@ -6,7 +6,8 @@
 // against them: as the versions that libstdc++ and libgcc_s have, and as the first version of this
 // library, which stands for references without one (libc++abi, LLVM's libunwind). Where a program
 // has its C++ library or its unwinder linked in, or another library takes their place before us
-// (the address sanitizer), less is seen: docs/guarantees.md says what then.
+// (the address sanitizer), less is seen: docs/guarantees.md says what then. A static program has
+// one C++ library and one unwinder, whichever they are, linked in and wrapped (real_function.h).
 //
 // Functions here run on traced threads in the middle of a throw.
 #include <dlfcn.h>
@@ -16,6 +17,11 @@
 #include "runtime/exception_text.h"
 #include "runtime/real_function.h"
 #include "runtime/thread_slot.h"
+
+#if AUTOTRACE_STATIC
+// Called, not replaced.
+extern "C" void __real__Unwind_GetCFA() __asm__("_Unwind_GetCFA");
+#endif
 
 namespace autotrace {
 namespace {
@@ -33,22 +39,24 @@ struct CppRuntime {
 
 constinit CppRuntime g_gnu = {
     {"libstdc++.so.6", "GLIBCXX_3.4"},
-    {"_Unwind_RaiseException", "GCC_3.0", "libgcc_s.so.1"},
-    {"_Unwind_Resume_or_Rethrow", "GCC_3.3", "libgcc_s.so.1"},
-    {"_Unwind_SetGR", "GCC_3.0", "libgcc_s.so.1"},
-    {"_Unwind_SetIP", "GCC_3.0", "libgcc_s.so.1"},
-    {"_Unwind_GetCFA", "GCC_3.3", "libgcc_s.so.1"},
-    {"__cxa_begin_catch", "CXXABI_1.3", "libstdc++.so.6"},
+    AUTOTRACE_REAL(_Unwind_RaiseException, "GCC_3.0", "libgcc_s.so.1"),
+    AUTOTRACE_REAL(_Unwind_Resume_or_Rethrow, "GCC_3.3", "libgcc_s.so.1"),
+    AUTOTRACE_REAL(_Unwind_SetGR, "GCC_3.0", "libgcc_s.so.1"),
+    AUTOTRACE_REAL(_Unwind_SetIP, "GCC_3.0", "libgcc_s.so.1"),
+    AUTOTRACE_REAL(_Unwind_GetCFA, "GCC_3.3", "libgcc_s.so.1"),
+    AUTOTRACE_REAL(__cxa_begin_catch, "CXXABI_1.3", "libstdc++.so.6"),
 };
+#if !AUTOTRACE_STATIC
 constinit CppRuntime g_unversioned = {
     {"libc++abi.so.1", nullptr},
-    {"_Unwind_RaiseException", nullptr, "libunwind.so.1"},
-    {"_Unwind_Resume_or_Rethrow", nullptr, "libunwind.so.1"},
-    {"_Unwind_SetGR", nullptr, "libunwind.so.1"},
-    {"_Unwind_SetIP", nullptr, "libunwind.so.1"},
-    {"_Unwind_GetCFA", nullptr, "libunwind.so.1"},
-    {"__cxa_begin_catch", nullptr, "libc++abi.so.1"},
+    AUTOTRACE_REAL(_Unwind_RaiseException, nullptr, "libunwind.so.1"),
+    AUTOTRACE_REAL(_Unwind_Resume_or_Rethrow, nullptr, "libunwind.so.1"),
+    AUTOTRACE_REAL(_Unwind_SetGR, nullptr, "libunwind.so.1"),
+    AUTOTRACE_REAL(_Unwind_SetIP, nullptr, "libunwind.so.1"),
+    AUTOTRACE_REAL(_Unwind_GetCFA, nullptr, "libunwind.so.1"),
+    AUTOTRACE_REAL(__cxa_begin_catch, nullptr, "libc++abi.so.1"),
 };
+#endif
 
 // Where the unwinder is about to enter a frame. Personality routines hand the exception to the
 // landing pad in the first of the registers for exceptions, and the number of the handler in the
@@ -162,17 +170,21 @@ using BeginCatch = Pointer (*)(void*);
 
 namespace autotrace {
 AUTOTRACE_UNWIND_HOOKS(gnu, g_gnu)
+#if !AUTOTRACE_STATIC
 AUTOTRACE_UNWIND_HOOKS(unversioned, g_unversioned)
+#endif
 }  // namespace autotrace
 
-__asm__(".symver autotrace_raise_gnu,_Unwind_RaiseException@GCC_3.0");
-__asm__(".symver autotrace_rethrow_gnu,_Unwind_Resume_or_Rethrow@GCC_3.3");
-__asm__(".symver autotrace_set_register_gnu,_Unwind_SetGR@GCC_3.0");
-__asm__(".symver autotrace_set_address_gnu,_Unwind_SetIP@GCC_3.0");
-__asm__(".symver autotrace_begin_catch_gnu,__cxa_begin_catch@CXXABI_1.3");
+AUTOTRACE_REPLACE(autotrace_raise_gnu, _Unwind_RaiseException, "GCC_3.0");
+AUTOTRACE_REPLACE(autotrace_rethrow_gnu, _Unwind_Resume_or_Rethrow, "GCC_3.3");
+AUTOTRACE_REPLACE(autotrace_set_register_gnu, _Unwind_SetGR, "GCC_3.0");
+AUTOTRACE_REPLACE(autotrace_set_address_gnu, _Unwind_SetIP, "GCC_3.0");
+AUTOTRACE_REPLACE(autotrace_begin_catch_gnu, __cxa_begin_catch, "CXXABI_1.3");
+#if !AUTOTRACE_STATIC
 // The first version in exports.map: the one that references without a version are given.
-__asm__(".symver autotrace_raise_unversioned,_Unwind_RaiseException@GLIBC_2.2.5");
-__asm__(".symver autotrace_rethrow_unversioned,_Unwind_Resume_or_Rethrow@GLIBC_2.2.5");
-__asm__(".symver autotrace_set_register_unversioned,_Unwind_SetGR@GLIBC_2.2.5");
-__asm__(".symver autotrace_set_address_unversioned,_Unwind_SetIP@GLIBC_2.2.5");
-__asm__(".symver autotrace_begin_catch_unversioned,__cxa_begin_catch@GLIBC_2.2.5");
+AUTOTRACE_REPLACE(autotrace_raise_unversioned, _Unwind_RaiseException, "GLIBC_2.2.5");
+AUTOTRACE_REPLACE(autotrace_rethrow_unversioned, _Unwind_Resume_or_Rethrow, "GLIBC_2.2.5");
+AUTOTRACE_REPLACE(autotrace_set_register_unversioned, _Unwind_SetGR, "GLIBC_2.2.5");
+AUTOTRACE_REPLACE(autotrace_set_address_unversioned, _Unwind_SetIP, "GLIBC_2.2.5");
+AUTOTRACE_REPLACE(autotrace_begin_catch_unversioned, __cxa_begin_catch, "GLIBC_2.2.5");
+#endif

@@ -79,6 +79,8 @@ TEST_CASE("programs that ignore what is preloaded are told apart") {
   facts.calls_hooks = true;
   facts.is_static = true;
   CHECK(Contains(ExplainMissingFunctions(facts).at(0), "statically linked"));
+  facts.links_runtime = true;
+  CHECK(ExplainMissingFunctions(facts).empty());
   facts.is_static = false;
   facts.gains_privileges = true;
   CHECK(Contains(ExplainMissingFunctions(facts).at(0), "set-user-id"));

@@ -49,10 +49,11 @@ class Build:
     family: str  # "gcc" or "clang"
     level: str  # "-O0"
     lto: bool = False  # with link-time optimisation
+    static: str = ""  # "-static", "-static-pie"; "": a usual program
 
     @property
     def name(self):
-        return self.family + self.level + ("-lto" if self.lto else "")
+        return self.family + self.level + ("-lto" if self.lto else "") + self.static
 
     def __str__(self):
         return self.name
@@ -89,6 +90,8 @@ class Paths:
 
     autotracer: str
     runtime: str  # libautotrace-cpp.so
+    record: str  # libautotrace-cpp-record.a; "": not built
+    record_options: str  # what is to stand in the link command with it
     cache: str
     compilers: dict  # {"gcc": [C compiler, C++ compiler], "clang": [...]}
     python: str  # an interpreter with the packages of tests/requirements.txt
@@ -174,7 +177,8 @@ class Test:
                 shared=False, debug=True, source_dir=PROGRAMS):
         """Compiles and links `sources` (below programs/); the path of the result.
 
-        instrument: with the flags of `autotracer flags`.  runtime: linked against it.
+        instrument: with the flags of `autotracer flags`.  runtime: linked against it, or, if the
+        build is a static one, with the one for static programs.
         shared: a shared library.  link: words at the end of the link command.
         name: of the file, default the first source's stem.
         """
@@ -188,7 +192,11 @@ class Test:
         command += self.instrument_flags(compiler) if instrument else []
         command += ["-I" + str(SOURCE_ROOT / "runtime/include"), "-pthread", *flags]
         command += map(str, files)
-        if runtime:
+        if build.static:
+            command += [build.static] + (["-fPIE"] if build.static == "-static-pie" else [])
+        if runtime and build.static:
+            command += self.record_flags()
+        elif runtime:
             folder = os.path.dirname(self.paths.runtime)
             command += ["-Wl,--push-state,--no-as-needed", self.paths.runtime, "-Wl,--pop-state",
                         "-Wl,-rpath," + folder]
@@ -197,11 +205,18 @@ class Test:
         stem = files[0].stem
         return self._cached(command, files, name or (f"lib{stem}.so" if shared else stem))
 
+    def record_flags(self):
+        """Words of the link command for the runtime of static programs."""
+        if not self.paths.record:
+            raise Skip("built without the runtime for static programs")
+        return [*self.paths.record_options.split(), self.paths.record]
+
     def _cached(self, command, files, name):
         headers = sorted((SOURCE_ROOT / "runtime/include").rglob("*.h"))
         headers += sorted({header for file in files for header in file.parent.glob("*.h")})
         key = hashlib.sha256("\0".join([*command, name]).encode())
-        for file in [*files, *headers]:
+        linked_in = [pathlib.Path(self.paths.record)] if self.paths.record in command else []
+        for file in [*files, *headers, *linked_in]:
             key.update(file.read_bytes())
         folder = pathlib.Path(self.paths.cache) / key.hexdigest()[:24]
         result = folder / name

@@ -118,6 +118,11 @@ def expect_linked(binary):
     assert RUNTIME in needed_libraries(binary), needed_libraries(binary)
 
 
+def expect_static(binary):
+    segments = harness.output_of(["readelf", "-l", "-W", binary])
+    assert "INTERP" not in segments and not needed_libraries(binary), segments
+
+
 def expect_not_linked(binary):
     assert RUNTIME not in needed_libraries(binary), needed_libraries(binary)
 
@@ -152,6 +157,31 @@ def package(context, family, linker):
     context.expect_all_spans(program)
 
 
+@case("gcc options", "gcc pie", "gcc libraries", "gcc interface", "gcc flags", "gcc said",
+      "clang options", "clang pie")
+def static_package(context, family, way):
+    """find_package(autotrace) in a project whose program is static."""
+    flags = ["-static"] if way == "flags" else []
+    context.configure(CONSUMER, family, "-DCONSUMER_WAY=package", f"-DCONSUMER_STATIC={way}",
+                      prefix=context.prefix, link=flags)
+    program = context.build()
+    expect_static(program)
+    context.expect_all_spans(program)
+
+
+@case(*EVERY_LINKER)
+def static_pkg_config(context, family, linker):
+    """pkg-config for a static program, the runtime before the objects."""
+    folder = library_folder(context.prefix)
+    build_by_hand(context, context.compilers[family][1], context.prefix / "bin/autotracer",
+                  pkg_config_flags(folder, "--cflags", "autotrace-cpp-record"),
+                  ["-static", *pkg_config_flags(folder, "--libs", "autotrace-cpp-record")],
+                  context.linker_flags(family, linker), billing="static")
+    program = context.folder / "consumer"
+    expect_static(program)
+    context.expect_all_spans(program)
+
+
 @case(*EVERY_LINKER)
 def pkg_config(context, family, linker):
     """pkg-config and `autotracer flags`, the library before the objects."""
@@ -165,14 +195,14 @@ def pkg_config(context, family, linker):
     context.expect_all_spans(program, library_path=f"{folder}:{context.folder}")
 
 
-def pkg_config_flags(folder, option):
+def pkg_config_flags(folder, option, package_name="autotrace-cpp"):
     done = subprocess.run(
-        ["pkg-config", option, "autotrace-cpp"], capture_output=True, text=True, check=True,
+        ["pkg-config", option, package_name], capture_output=True, text=True, check=True,
         env=harness.clean_environment() | {"PKG_CONFIG_LIBDIR": str(folder / "pkgconfig")})
     return shlex.split(done.stdout)
 
 
-def build_by_hand(context, compiler, autotracer, cflags, libs, linker_flags):
+def build_by_hand(context, compiler, autotracer, cflags, libs, linker_flags, billing="shared"):
     hooks = instrument_flags(autotracer, compiler)
 
     def run(*words):
@@ -181,9 +211,13 @@ def build_by_hand(context, compiler, autotracer, cflags, libs, linker_flags):
     link = [*linker_flags, "-Wl,--as-needed", *libs]
     for name in ("shop", "stock", "billing"):
         run("-O2", "-fPIC", *cflags, *hooks, "-c", CONSUMER / f"{name}.cc")
-    run("-shared", *link, "billing.o", "-o", "libbilling.so")
     harness.output_of(["ar", "rc", "libstock.a", "stock.o"], cwd=context.folder)
-    run(*link, "shop.o", "libstock.a", "libbilling.so", "-o", "consumer")
+    if billing == "shared":
+        run("-shared", *link, "billing.o", "-o", "libbilling.so")
+        billing = "libbilling.so"
+    else:
+        billing = "billing.o"
+    run(*link, "shop.o", "libstock.a", billing, "-o", "consumer")
 
 
 @case("gcc", "clang")
@@ -290,6 +324,7 @@ def debian_packages(context):
         assert (root / "usr/share/doc" / name / "copyright").is_file()
     # What goes into other people's programs needs the C library only; what it may load, more.
     runtime = library_folder(root) / RUNTIME
+    assert (library_folder(root) / "libautotrace-cpp-record.a").is_file()
     assert set(needed_libraries(runtime)) <= {"libc.so.6", "ld-linux-x86-64.so.2"}
     assert "libcurl4" in fields["libautotrace-cpp0"]["Depends"], fields
     assert f"libautotrace-cpp0 (= {context.version})" in fields["libautotrace-cpp-dev"]["Depends"]

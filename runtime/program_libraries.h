@@ -1,0 +1,23 @@
+// What the runtime has to ask the dynamic linker about the program's own libraries. A static
+// program has none: there the link editor answers (record_only/program_libraries.cc).
+#ifndef AUTOTRACE_RUNTIME_PROGRAM_LIBRARIES_H_
+#define AUTOTRACE_RUNTIME_PROGRAM_LIBRARIES_H_
+
+#include <pthread.h>
+
+#include "runtime/exception_text.h"
+
+namespace autotrace {
+
+using CreateThread = int (*)(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);
+
+// The program's pthread_create. Named directly it would be the one in thread_hooks.cc, behind a
+// sanitizer's back, which has to know of every thread. Looked up once: not again after a fork.
+CreateThread ProgramsCreateThread();
+
+// The type of std::exception in the program's C++ library, or null.
+const void* TypeOfStdException(CppLibrary* library);
+
+}  // namespace autotrace
+
+#endif  // AUTOTRACE_RUNTIME_PROGRAM_LIBRARIES_H_
