@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "runtime/session.h"
+#include "runtime/signal_stack_hooks.h"
 #include "runtime/thread_slot.h"
 
 namespace autotrace {
@@ -84,6 +85,7 @@ __attribute__((always_inline)) inline void Leave(void* function_pointer, uint64_
 
 __attribute__((constructor AUTOTRACE_ORDER)) void LibraryIsLoaded() {
   Session::StartFromEnvironment();
+  if (Session::Current() != nullptr) FindOutAboutSignalStacks();
 }
 
 __attribute__((destructor AUTOTRACE_ORDER)) void ProgramEnds() {

@@ -5,15 +5,20 @@
 
 #include <pthread.h>
 
-#include "runtime/exception_text.h"
-
 namespace autotrace {
+
+struct CppLibrary;
 
 using CreateThread = int (*)(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);
 
 // The program's pthread_create. Named directly it would be the one in thread_hooks.cc, behind a
 // sanitizer's back, which has to know of every thread. Looked up once: not again after a fork.
 CreateThread ProgramsCreateThread();
+
+// The library of this file name, for dlsym(3), or null when it is not there. No system calls, which
+// dlopen(3) makes for one that is not there, and which the program may have forbidden. Takes the
+// dynamic linker's locks.
+void* LoadedLibrary(const char* file);
 
 // The type of std::exception in the program's C++ library, or null.
 const void* TypeOfStdException(CppLibrary* library);

@@ -6,8 +6,9 @@
 // needed: a program in C may load its C++ library late. Looking up takes the dynamic linker's
 // locks; `Find` at the library's start spares that where it matters.
 //
-// In the archive for static programs (AUTOTRACE_STATIC) the link editor replaces them: --wrap=NAME
-// makes the program's references to NAME ours to __wrap_NAME, and ours to __real_NAME the real one.
+// In the archive for static programs (AUTOTRACE_STATIC) the link editor does it: with --wrap=NAME,
+// who asks for NAME gets __wrap_NAME, which is ours, and who asks for __real_NAME gets the real
+// one.
 #ifndef AUTOTRACE_RUNTIME_REAL_FUNCTION_H_
 #define AUTOTRACE_RUNTIME_REAL_FUNCTION_H_
 
@@ -60,6 +61,8 @@ class RealFunction {
 
 #include <dlfcn.h>
 
+#include "runtime/program_libraries.h"
+
 namespace autotrace {
 
 class RealFunction {
@@ -76,7 +79,7 @@ class RealFunction {
     const int error_number = errno;
     found = FindIn(RTLD_NEXT);
     if (found == nullptr) {
-      void* library = dlopen(file_, RTLD_LAZY | RTLD_NOLOAD);
+      void* library = LoadedLibrary(file_);
       if (library != nullptr) found = FindIn(library);
     }
     errno = error_number;

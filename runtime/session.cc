@@ -133,12 +133,9 @@ bool Session::Begin() {
   };
   shared_.keep_errors = config_.keep_errors;
   shared_.describe_exception = &DescribeException;
-  if (config_.root_stacktrace && InitializeStackCapture(StackOf::kRoot)) {
-    shared_.capture_stack = &CaptureStack;
-  }
-  if (config_.exception_stacktrace && InitializeStackCapture(StackOf::kThrow)) {
-    shared_.capture_thrown_stack = &CaptureStack;
-  }
+  if (config_.root_stacktrace || config_.exception_stacktrace) InitializeStackCapture();
+  if (config_.root_stacktrace) shared_.capture_stack = &CaptureStack;
+  if (config_.exception_stacktrace) shared_.capture_thrown_stack = &CaptureStack;
 
   OpenSinks();
   if (segments_ == nullptr && !config_.live_export()) return false;

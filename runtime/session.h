@@ -116,6 +116,13 @@ class Session {
   RunFolder run_;
   std::unique_ptr<SegmentWriter> segments_;
   std::unique_ptr<LiveExporter> live_;
+  // What these three were in the processes that this one was forked from.
+  struct Abandoned {
+    std::unique_ptr<Drainer> drainer;
+    std::unique_ptr<SegmentWriter> segments;
+    std::unique_ptr<LiveExporter> live;
+  };
+  std::vector<Abandoned> parents_;
   BackgroundThread thread_;
   pthread_key_t thread_key_ = 0;
   uint64_t process_key_ = 0;

@@ -75,11 +75,11 @@ void Session::BecomeTheChild() {
   shared_.ring.Abandon();
   thread_.Forget();
   stop_.store(0, std::memory_order_relaxed);
-  // The parent's background thread may have been in the middle of anything.
-  static_cast<void>(drainer_.release());
-  if (SegmentWriter* parents = segments_.release()) parents->CloseInChild();
-  static_cast<void>(live_.release());
+  if (segments_ != nullptr) segments_->CloseInChild();
   try {
+    // The parent's background thread may have been in the middle of anything: kept, never looked at.
+    parents_.emplace_back();
+    parents_.back() = {std::move(drainer_), std::move(segments_), std::move(live_)};
     modules_.AfterFork();
     if (!CreateRing()) {
       g_state.store(SessionState::kOff, std::memory_order_release);

@@ -6,14 +6,21 @@
 #include <stdint.h>
 #include <sys/syscall.h>
 
+#include <atomic>
+
 #include "runtime/stack_range.h"
 #include "symbolizer/raw_syscalls.h"
 
 namespace autotrace {
 
-// Nothing when no handler runs on one. Asks the kernel: one system call. Async-signal-safe, keeps
-// errno.
+// Has a thread of this process an alternate stack? False only when it is sure that none has one:
+// signal_stack_hooks.cc finds out.
+extern std::atomic<bool> g_may_have_signal_stacks;
+
+// Nothing when no handler runs on one. Asks the kernel, where there may be one: one system call.
+// Async-signal-safe, keeps errno.
 inline StackRange SignalStackInUse() {
+  if (!g_may_have_signal_stacks.load(std::memory_order_relaxed)) return {};
   stack_t stack = {};
   if (raw::Syscall(SYS_sigaltstack, 0, reinterpret_cast<long>(&stack)) != 0 ||
       (stack.ss_flags & SS_ONSTACK) == 0) {

@@ -19,8 +19,9 @@
 #include "runtime/thread_slot.h"
 
 #if AUTOTRACE_STATIC
-// Called, not replaced.
-extern "C" void __real__Unwind_GetCFA() __asm__("_Unwind_GetCFA");
+// Called, not replaced. The unwinder that is hidden inside the archive has this function, too;
+// record_only/CMakeLists.txt gives the program's its name.
+extern "C" void __real__Unwind_GetCFA() __asm__("autotrace_programs_get_cfa");
 #endif
 
 namespace autotrace {

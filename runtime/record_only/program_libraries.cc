@@ -8,10 +8,18 @@
 extern "C" __attribute__((weak)) const char autotrace_programs_std_exception;
 
 namespace autotrace {
+namespace {
+
+// Asks for it for the unwinder in the archive, which would call it without asking.
+__attribute__((used)) constexpr auto kPthreadOnce = &pthread_once;
+
+}  // namespace
 
 CreateThread ProgramsCreateThread() {
   return reinterpret_cast<CreateThread>(&__real_pthread_create);
 }
+
+void* LoadedLibrary(const char*) { return nullptr; }
 
 const void* TypeOfStdException(CppLibrary*) { return &autotrace_programs_std_exception; }
 

@@ -26,6 +26,7 @@
   F(posix_spawnp)                      \
   F(pthread_create)                    \
   F(setcontext)                        \
+  F(sigaltstack)                       \
   F(siglongjmp)                        \
   F(swapcontext)
 

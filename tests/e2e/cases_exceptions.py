@@ -268,3 +268,20 @@ def threads_that_are_cancelled_at_any_moment_end_their_calls(test, build):
             # may still seem to be open.
             names = [span.name for span in busy.walk()]
             assert names in (["is_busy", "cleans_up"], ["is_busy", "leaf", "cleans_up"]), names
+
+
+@case(BOTH_COMPILERS)
+def a_throw_takes_no_descriptor_and_makes_no_system_call(test, build):
+    for name, link in (("confined", []), ("confined_static_libstdcxx", ["-static-libstdc++"])):
+        program = test.program(build, "confined.cc", name=name, link=link)
+        run = test.run(program, "descriptors", modules="app")
+        assert run.stdout == "3 4\n", (name, run.stdout)
+        run = test.run(program, "filter", modules="app")
+        assert run.stdout == "done\n", (name, run.stdout)
+        run.expect_tree("""
+            app::first
+            app::tries
+              app::fails  ERROR
+        """)
+        event, = run.forest().one("app::fails").events
+        assert "exception.stacktrace" in str(event), event

@@ -218,9 +218,11 @@ def the_archive_shows_only_what_programs_use(test, _):
         r"__cyg_profile_func_(enter|exit)|autotrace_(recording|flush|span_\w+|stack_\w+)|"
         r"__wrap_\w+", name)}
     assert shown and not unexpected, unexpected
-    # A C++ library is inside; only the program's type of std::exception is asked for.
+    # A C++ library and an unwinder are inside; only the program's own are asked for by these.
     asked = {name for name, kind in kinds.items() if kind == "U" and name.startswith("_Z")}
     assert not asked, asked
+    assert {name for name in kinds if name.startswith("_Unwind")} == {"_Unwind_GetCFA"}, kinds
+    assert kinds["pthread_once"] == "U", kinds
     assert not {"dlopen", "dlsym", "dladdr"} & kinds.keys(), "not for static programs"
 
 
@@ -239,9 +241,15 @@ def what_cannot_be_done_in_a_static_program_is_said(test, build):
     assert run.stderr == ("autotrace: a static program cannot send its spans: they are recorded to "
                           "disk instead\n"), run.stderr
     assert len(run.forest().spans) == 7
-    run = test.run(program, modules="app", env={"AUTOTRACE_ROOT_STACKTRACE": "true"}, quiet=False)
-    assert run.stderr == "autotrace: root_stacktrace has no effect in a static program\n", run.stderr
-    assert len(run.forest().spans) == 7
+
+
+@case(BOTH_STATIC)
+def roots_have_the_stack_above_them(test, build):
+    run = test.run(test.program(build, "nested.cc"), modules="app",
+                   env={"AUTOTRACE_ROOT_STACKTRACE": "true"})
+    root, = run.forest().roots
+    stack = root.attributes["code.stacktrace"].splitlines()
+    assert stack[0].startswith("main (") and stack[-1].startswith("_start"), stack
 
 
 @case(BOTH_STATIC)
