@@ -6,8 +6,15 @@
 #include "runtime/futex.h"
 #include "runtime/program_libraries.h"
 
+// In programs built with AddressSanitizer or LeakSanitizer.
+extern "C" __attribute__((weak)) void __lsan_disable();
+
 namespace autotrace {
+
 void* BackgroundThread::Main(void* self) {
+  // What this thread holds while the program forks is nobody's in the child. It would be a leak
+  // there, and the child's exit status another one.
+  if (&__lsan_disable != nullptr) __lsan_disable();
   auto* thread = static_cast<BackgroundThread*>(self);
   thread->run_(thread->argument_);
   thread->finished_.store(1, std::memory_order_release);
