@@ -31,7 +31,7 @@ bool BackgroundThread::Start(void (*run)(void* argument), void* argument) {
   sigset_t before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  started_ = ProgramsCreateThread()(&thread_, nullptr, &Main, this) == 0;
+  started_ = CreateOwnThread()(&thread_, nullptr, &Main, this) == 0;
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (started_) {
     pthread_setname_np(thread_, "autotrace");

@@ -44,8 +44,8 @@ auto Forked(Fork fork) {
 
 using Function = int (*)(void*);
 using Clone = int (*)(Function, void*, int, void*, void*, void*, void*);
-constinit RealFunction g_clone("clone", "GLIBC_2.2.5");
-constinit RealFunction g_fork("_Fork", "GLIBC_2.34");
+constinit RealFunction g_clone = AUTOTRACE_REAL(clone, "GLIBC_2.2.5");
+constinit RealFunction g_fork = AUTOTRACE_REAL(_Fork, "GLIBC_2.34");
 
 // clone()'s child begins in a function. It has a copy of this.
 struct CloneStart {
@@ -179,8 +179,8 @@ __asm__(
     ".size autotrace_syscall, . - autotrace_syscall\n"
     ".popsection\n");
 
-__asm__(".symver autotrace_underscore_fork,_Fork@GLIBC_2.34");
-__asm__(".symver autotrace_clone,clone@GLIBC_2.2.5");
-__asm__(".symver autotrace_syscall,syscall@GLIBC_2.2.5");
+AUTOTRACE_REPLACE(autotrace_underscore_fork, _Fork, "GLIBC_2.34");
+AUTOTRACE_REPLACE(autotrace_clone, clone, "GLIBC_2.2.5");
+AUTOTRACE_REPLACE(autotrace_syscall, syscall, "GLIBC_2.2.5");
 
 #endif  // __x86_64__

@@ -105,8 +105,14 @@ bool MayHaveOrphanedRings(const std::string& own, const std::string& folder) {
   return !Candidates(own, folder).empty();
 }
 
-void RemoveOrphanedRings(const std::string& own, const std::string& folder) {
-  for (const std::string& name : Candidates(own, folder)) {
+void RemoveOrphanedRings(const std::string& own, ForkGate* gate, const std::string& folder) {
+  std::vector<std::string> names;
+  {
+    const ForkGate::Inside inside(gate);
+    names = Candidates(own, folder);
+  }
+  for (const std::string& name : names) {
+    const ForkGate::Inside inside(gate);
     const std::string path = folder + "/" + name;
     const int file = open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (file < 0) continue;

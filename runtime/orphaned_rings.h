@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "runtime/fork_gate.h"
 #include "runtime/ring.h"
 
 namespace autotrace {
@@ -13,8 +14,10 @@ namespace autotrace {
 bool MayHaveOrphanedRings(const std::string& own, const std::string& folder = kRingFolder);
 
 // Removes those of them that gave no sign of life for a minute, were made on this machine, and
-// ended in an orderly way or belong to a run whose folder is gone. What cannot be read stays.
-void RemoveOrphanedRings(const std::string& own, const std::string& folder = kRingFolder);
+// ended in an orderly way or belong to a run whose folder is gone. What cannot be read stays. Goes
+// through the gate for each.
+void RemoveOrphanedRings(const std::string& own, ForkGate* gate,
+                         const std::string& folder = kRingFolder);
 
 }  // namespace autotrace
 

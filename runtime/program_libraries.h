@@ -11,9 +11,12 @@ struct CppLibrary;
 
 using CreateThread = int (*)(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);
 
-// The program's pthread_create. Named directly it would be the one in thread_hooks.cc, behind a
-// sanitizer's back, which has to know of every thread. Looked up once: not again after a fork.
-CreateThread ProgramsCreateThread();
+// It has to know of every thread, and lets a forked child of a program with threads start none.
+bool HasThreadSanitizer();
+// How our own threads are started: as the program's are, so that sanitizers know of them, but for
+// AddressSanitizer, which can do without and would speak of ours in a forked child, where it is
+// not.
+CreateThread CreateOwnThread();
 
 // The library of this file name, for dlsym(3), or null when it is not there. No system calls, which
 // dlopen(3) makes for one that is not there, and which the program may have forbidden. Takes the

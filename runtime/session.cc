@@ -18,13 +18,11 @@
 #include "runtime/log.h"
 #include "runtime/orphaned_rings.h"
 #include "runtime/process_facts.h"
+#include "runtime/program_libraries.h"
 #include "runtime/stack_capture.h"
 #include "runtime/thread_slot.h"
 #include "runtime/thread_stack.h"
 #include "runtime/trace_parent.h"
-
-// In programs built with ThreadSanitizer.
-extern "C" __attribute__((weak)) void __tsan_init();
 
 namespace autotrace {
 
@@ -182,10 +180,13 @@ void Session::RemoveOldRuns() {
         const InternalThreadScope internal;
         auto* session = static_cast<Session*>(argument);
         // ThreadSanitizer knows one table only, and would take equal numbers for a race.
-        if (&__tsan_init == nullptr && unshare(CLONE_FILES) != 0) return;
+        if (!HasThreadSanitizer() && unshare(CLONE_FILES) != 0) return;
         try {
-          for (const std::string& run : session->old_runs_) RemoveRun(run);
-          RemoveOrphanedRings(session->shared_.ring.path());
+          for (const std::string& run : session->old_runs_) {
+            const ForkGate::Inside inside(&session->cleaner_gate_);
+            RemoveRun(run);
+          }
+          RemoveOrphanedRings(session->shared_.ring.path(), &session->cleaner_gate_);
         } catch (const std::exception&) {
           // Without memory the old runs stay a little longer.
         }
@@ -196,8 +197,9 @@ void Session::RemoveOldRuns() {
 void Session::StartThread() {
   const auto run = [](void* session) { static_cast<Session*>(session)->RunInBackground(); };
   started_ = MonotonicNanos();
-  if (config_.thread && thread_.Start(run, this)) return;
-  if (config_.thread) {
+  const bool may_start = parent_process_key_ == 0 || !HasThreadSanitizer();
+  if (config_.thread && may_start && thread_.Start(run, this)) return;
+  if (config_.thread && may_start) {
     Log("cannot start a thread: what is recorded stays in the ring until the program ends");
   }
   // Nobody else will do what that thread does while the program runs.

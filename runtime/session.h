@@ -19,6 +19,7 @@
 #include "runtime/background_thread.h"
 #include "runtime/decider.h"
 #include "runtime/drainer.h"
+#include "runtime/fork_gate.h"
 #include "runtime/fork_mark.h"
 #include "runtime/live_exporter.h"
 #include "runtime/module_table.h"
@@ -62,7 +63,8 @@ class Session {
   bool IsSameProcess() const { return fork_mark_.IsSameProcess(); }
 
   // Fork and exec handlers; on the thread that does it.
-  void BeforeFork();
+  // False: a thread of ours is still in what the child may find locked.
+  bool BeforeFork();
   void AfterForkInParent();
   // The calling thread is about to replace the program; if that fails everything goes on. Brings
   // what is recorded and what is open to where a reader finds it. Bounded in time.
@@ -80,11 +82,8 @@ class Session {
   explicit Session(const filters::Config& config);
 
   void BecomeTheChild();
-  // Where the background thread holds nothing that a child could miss. False: it took too long.
+  static void EndFork();
   bool IsOnlyThread();
-  bool PauseThread();
-  void ResumeThread();
-  void PauseIfAsked();
   bool Begin();
   bool CreateRing();
   void OpenSinks();
@@ -96,7 +95,7 @@ class Session {
   void RunInBackground();
   bool IsAskedToStop() const { return stop_.load(std::memory_order_seq_cst) != 0; }
   bool IsAskedToFlush() const;
-  bool IsAskedToPause() const { return pause_.load(std::memory_order_seq_cst) == kPauseAsked; }
+  void AnswerFlush(uint32_t flush);
   void WaitForWork(const Drainer::PassResult& pass);
   void Housekeeping(uint64_t now);
   void Finish();
@@ -124,6 +123,7 @@ class Session {
   };
   std::vector<Abandoned> parents_;
   BackgroundThread thread_;
+  ForkGate gate_;
   pthread_key_t thread_key_ = 0;
   uint64_t process_key_ = 0;
   uint64_t parent_process_key_ = 0;
@@ -133,12 +133,11 @@ class Session {
   std::vector<std::string> old_runs_;
   BackgroundThread cleaner_;
   bool waited_for_cleaner_ = false;
+  ForkGate cleaner_gate_;
   std::string executable_;
   int idle_passes_ = 0;
   uint64_t started_ = 0;
   uint64_t last_housekeeping_ = 0;
-  static constexpr uint32_t kNoPause = 0, kPauseAsked = 1, kPaused = 2;
-  std::atomic<uint32_t> pause_{kNoPause};  // a futex
   std::atomic<uint32_t> stop_{0};
   std::atomic<uint32_t> flush_requested_{0};
   std::atomic<uint32_t> flush_done_{0};  // a futex

@@ -41,6 +41,7 @@ void Session::RunInBackground() {
   const InternalThreadScope internal;
   try {
     if (config_.live_export()) {
+      const ForkGate::Inside inside(&gate_);
       // Loading it, and its first look at debug information, take longer than the ring's beginning
       // lasts.
       while (shared_.ring.Grow()) {
@@ -54,26 +55,35 @@ void Session::RunInBackground() {
     }
     idle_passes_ = 0;
     while (!IsAskedToStop()) {
-      PauseIfAsked();
       const uint32_t flush = flush_requested_.load(std::memory_order_acquire);
-      const Drainer::PassResult pass = drainer_->Pass();
-      Housekeeping(MonotonicNanos());
-      if (flush != flush_done_.load(std::memory_order_relaxed)) {
-        bool complete = segments_ == nullptr || segments_->Flush(0);
-        if (live_ != nullptr) {
-          complete = live_->Flush(flush_timeout_.load(std::memory_order_relaxed)) && complete;
-        }
-        flush_complete_.store(complete, std::memory_order_relaxed);
-        flush_done_.store(flush, std::memory_order_release);
-        FutexWake(&flush_done_);
-        continue;
+      Drainer::PassResult pass;
+      {
+        const ForkGate::Inside inside(&gate_);
+        pass = drainer_->Pass();
+        Housekeeping(MonotonicNanos());
       }
-      WaitForWork(pass);
+      if (flush == flush_done_.load(std::memory_order_relaxed)) {
+        WaitForWork(pass);
+      } else {
+        AnswerFlush(flush);
+      }
     }
+    const ForkGate::Inside inside(&gate_);
     Finish();
   } catch (const std::exception& error) {
     Log(std::string("recording stopped: ") + error.what());
   }
+}
+
+void Session::AnswerFlush(uint32_t flush) {
+  const ForkGate::Inside inside(&gate_);
+  bool complete = segments_ == nullptr || segments_->Flush(0);
+  if (live_ != nullptr) {
+    complete = live_->Flush(flush_timeout_.load(std::memory_order_relaxed)) && complete;
+  }
+  flush_complete_.store(complete, std::memory_order_relaxed);
+  flush_done_.store(flush, std::memory_order_release);
+  FutexWake(&flush_done_);
 }
 
 bool Session::IsAskedToFlush() const {
@@ -87,7 +97,7 @@ void Session::WaitForWork(const Drainer::PassResult& pass) {
   const bool idle = idle_passes_ >= kPassesUntilIdle;
   shared_.ring.WaitForWork(idle ? kIdleSleep : kBusySleep,
                            idle ? 1 : std::max(shared_.ring.chunk_count() / kShareThatWakes, 1u),
-                           [this] { return IsAskedToStop() || IsAskedToFlush() || IsAskedToPause(); });
+                           [this] { return IsAskedToStop() || IsAskedToFlush(); });
 }
 
 void Session::Housekeeping(uint64_t now) {

@@ -16,8 +16,8 @@ namespace {
 
 // What a thread waits for the recording before it replaces the program.
 constexpr uint64_t kExecTimeout = 1'000'000'000;
-// What it waits for the background thread to be where nothing is half done.
-constexpr uint64_t kPauseTimeout = 100'000'000;
+// What it waits, before it forks, for each of our threads to be where nothing is half done.
+constexpr uint64_t kForkTimeout = 200'000'000;
 
 // 0: cannot be told.
 uint64_t ThreadsOfProcess() {
@@ -42,16 +42,25 @@ void Session::BeforeExec() {
 
 // From here to the handlers after the fork, a signal handler finds no recorder: this thread's is at
 // work, and in the child the parent's.
-void Session::BeforeFork() {
+bool Session::BeforeFork() {
   t_slot.at_fork = t_slot.active;
   t_slot.active = nullptr;
   ++t_slot.internal;
-  if (t_slot.at_fork == nullptr) return;
-  t_slot.at_fork->SwitchToCaller(reinterpret_cast<uint64_t>(__builtin_frame_address(0)));
-  t_slot.forked_by = t_slot.at_fork->PinCurrent();
+  if (t_slot.at_fork != nullptr) {
+    t_slot.at_fork->SwitchToCaller(reinterpret_cast<uint64_t>(__builtin_frame_address(0)));
+    t_slot.forked_by = t_slot.at_fork->PinCurrent();
+  }
+  const bool is_quiet = gate_.Close(kForkTimeout);
+  return cleaner_gate_.Close(kForkTimeout) && is_quiet;
 }
 
 void Session::AfterForkInParent() {
+  cleaner_gate_.Open();
+  gate_.Open();
+  EndFork();
+}
+
+void Session::EndFork() {
   --t_slot.internal;
   t_slot.active = t_slot.own != nullptr ? t_slot.at_fork : nullptr;
   t_slot.forked_by = {};
@@ -60,8 +69,10 @@ void Session::AfterForkInParent() {
 // A child records on its own: own ring, own secret, own files in the same run, own thread. Its
 // first spans continue below the span that forked.
 void Session::AfterForkInChild() {
+  gate_.Reset();
+  cleaner_gate_.Reset();
   BecomeTheChild();
-  AfterForkInParent();
+  EndFork();
 }
 
 void Session::BecomeTheChild() {
@@ -77,7 +88,8 @@ void Session::BecomeTheChild() {
   stop_.store(0, std::memory_order_relaxed);
   if (segments_ != nullptr) segments_->CloseInChild();
   try {
-    // The parent's background thread may have been in the middle of anything: kept, never looked at.
+    // Kept, never looked at: if the fork did not wait for the parent's background thread, that one
+    // may have been in the middle of anything.
     parents_.emplace_back();
     parents_.back() = {std::move(drainer_), std::move(segments_), std::move(live_)};
     modules_.AfterFork();
@@ -105,67 +117,38 @@ void Session::BecomeTheChild() {
 
 // The child has no more than a copy of the calling thread, and nobody has put locks in order for it:
 // what follows there allocates memory and starts a thread. So the program must have no other thread
-// that could hold one, and ours none.
+// that could hold one, and ours hold none.
 bool Session::BeforeClone() {
-  BeforeFork();
-  return IsOnlyThread() && PauseThread();
+  const bool is_quiet = BeforeFork();
+  return is_quiet && IsOnlyThread();
 }
 
-// But for ours. The thread that removes old runs at the program's start is given a moment, once.
+// But for ours. The thread that removes old runs at the program's start and has just ended is given
+// a moment, once.
 bool Session::IsOnlyThread() {
   const uint64_t deadline =
-      cleaner_.started() && !waited_for_cleaner_ ? MonotonicNanos() + kPauseTimeout : 0;
+      cleaner_.started() && !waited_for_cleaner_ ? MonotonicNanos() + kForkTimeout : 0;
   for (;;) {
-    const uint64_t expected = thread_.started() ? 2 : 1;
-    if (!cleaner_.is_running() && ThreadsOfProcess() == expected) return true;
+    const uint64_t ours = (thread_.started() ? 1 : 0) + (cleaner_.is_running() ? 1 : 0);
+    if (ThreadsOfProcess() == 1 + ours) return true;
     if (MonotonicNanos() >= deadline) break;
     std::atomic<uint32_t> nobody_wakes{0};
-    FutexWait(&nobody_wakes, 0, kPauseTimeout / 100);
+    FutexWait(&nobody_wakes, 0, kForkTimeout / 100);
   }
   waited_for_cleaner_ = true;
   return false;
 }
 
-void Session::AfterCloneInParent() {
-  ResumeThread();
-  AfterForkInParent();
-}
+void Session::AfterCloneInParent() { AfterForkInParent(); }
 
 void Session::AfterCloneInChild(bool is_traced) {
-  if (is_traced) {
-    pause_.store(kNoPause, std::memory_order_relaxed);
-    return AfterForkInChild();
-  }
+  if (is_traced) return AfterForkInChild();
+  gate_.Reset();
+  cleaner_gate_.Reset();
   const OuterParent forked_by = t_slot.forked_by;
-  AfterForkInParent();
+  EndFork();
   IsLeftBehind();
   t_slot.forked_by = forked_by;
-}
-
-bool Session::PauseThread() {
-  if (!thread_.started()) return true;
-  const uint64_t deadline = MonotonicNanos() + kPauseTimeout;
-  pause_.store(kPauseAsked, std::memory_order_seq_cst);
-  shared_.ring.WakeReaderNow();
-  while (pause_.load(std::memory_order_acquire) != kPaused) {
-    const uint64_t now = MonotonicNanos();
-    if (now >= deadline) return false;
-    FutexWait(&pause_, kPauseAsked, deadline - now);
-  }
-  return true;
-}
-
-void Session::ResumeThread() {
-  pause_.store(kNoPause, std::memory_order_release);
-  FutexWake(&pause_);
-}
-
-// Background thread.
-void Session::PauseIfAsked() {
-  uint32_t asked = kPauseAsked;
-  if (!pause_.compare_exchange_strong(asked, kPaused, std::memory_order_acq_rel)) return;
-  FutexWake(&pause_);
-  while (pause_.load(std::memory_order_acquire) == kPaused) FutexWait(&pause_, kPaused, kPauseTimeout);
 }
 
 }  // namespace autotrace

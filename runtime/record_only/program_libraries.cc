@@ -15,9 +15,9 @@ __attribute__((used)) constexpr auto kPthreadOnce = &pthread_once;
 
 }  // namespace
 
-CreateThread ProgramsCreateThread() {
-  return reinterpret_cast<CreateThread>(&__real_pthread_create);
-}
+bool HasThreadSanitizer() { return false; }
+
+CreateThread CreateOwnThread() { return reinterpret_cast<CreateThread>(&__real_pthread_create); }
 
 void* LoadedLibrary(const char*) { return nullptr; }
 

@@ -10,8 +10,10 @@
   F(_Unwind_Resume_or_Rethrow)         \
   F(_Unwind_SetGR)                     \
   F(_Unwind_SetIP)                     \
+  F(_Fork)                             \
   F(__longjmp_chk)                     \
   F(_longjmp)                          \
+  F(clone)                             \
   F(execl)                             \
   F(execle)                            \
   F(execlp)                            \
@@ -28,7 +30,8 @@
   F(setcontext)                        \
   F(sigaltstack)                       \
   F(siglongjmp)                        \
-  F(swapcontext)
+  F(swapcontext)                       \
+  F(syscall)
 
 // Of a C++ library, which a program in C has none of.
 #define AUTOTRACE_WRAPPED_CPP_FUNCTIONS(F) F(__cxa_begin_catch)

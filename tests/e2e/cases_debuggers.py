@@ -34,11 +34,13 @@ MIXED_MODULES = "app,alpha,plugin_run"
 DEBUG_INFORMATION = ["-gdwarf-4"]
 
 
-def mixed_program(test, build, flags=()):
+def mixed_program(test, build, flags=(), link=()):
     """The program, and the library that is its argument."""
-    library = test.program(build, "plugin.cc", flags=["-DPLUGIN=alpha", *flags],
-                           name="libalpha.so", shared=True, runtime=False)
-    return test.program(build, "mixed.cc", flags=flags), library
+    of_programs = ("-fno-pie", "-no-pie")
+    library = test.program(build, "plugin.cc", name="libalpha.so", shared=True, runtime=False,
+                           flags=["-DPLUGIN=alpha", *(f for f in flags if f not in of_programs)],
+                           link=[word for word in link if word not in of_programs])
+    return test.program(build, "mixed.cc", flags=flags, link=link), library
 
 
 def tool(name):
@@ -108,8 +110,8 @@ def memcheck_has_nothing_to_say_about_other_stacks_and_jumps(test, build):
 @case([Build("gcc", "-O2")])
 def memcheck_still_sees_the_programs_mistakes(test, build):
     # Guards the cases above: they could not fail if it saw nothing.
-    _, (own, *_) = run_under_valgrind(test, test.program(build, "mistakes.cc"), modules="app",
-                                      status=99)
+    _, (own, *_) = run_under_valgrind(test, test.program(build, "mistakes.cc"), "read", "lose",
+                                      modules="app", status=99)
     assert len(own) == 2 and "Invalid read" in own[0] and "definitely lost" in own[1], own
     assert "app::reads_what_was_freed() (mistakes.cc:" in own[0], own
     assert "app::loses() (mistakes.cc:" in own[1], own

@@ -241,7 +241,8 @@ TEST_CASE("rings of deleted runs go, those of runs that are there stay") {
   const std::string elsewhere = make(ended, 3, data.path() + "/deleted", "another machine");
   const std::string running = make(getpid(), 4, data.path() + "/deleted", host.c_str());
   CHECK(MayHaveOrphanedRings("", shm.path()));
-  RemoveOrphanedRings("", shm.path());
+  ForkGate gate;
+  RemoveOrphanedRings("", &gate, shm.path());
   std::vector<std::string> expected = {kept, elsewhere, running};
   std::sort(expected.begin(), expected.end());
   CHECK(shm.Entries() == expected);

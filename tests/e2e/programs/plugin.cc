@@ -14,7 +14,7 @@ NOINLINE void run(void (*callback)()) {
 
 }  // namespace PLUGIN
 
-extern "C" NOINLINE void plugin_run(void (*callback)()) {
+extern "C" NOINLINE __attribute__((visibility("default"))) void plugin_run(void (*callback)()) {
   PLUGIN::run(callback);
   Touch();
 }
