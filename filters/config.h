@@ -11,6 +11,7 @@
 
 namespace autotrace::filters {
 
+enum class Unwinder { kOwn, kLibunwind };
 enum class DurationMode : uint8_t {
   kSpan,      // every call on its own time
   kFunction,  // a function is recorded from its first call over the threshold on
@@ -51,6 +52,7 @@ struct Config {
   bool callers = true;
   bool root_stacktrace = false;
   bool exception_stacktrace = true;
+  Unwinder unwinder = Unwinder::kOwn;
   bool keep_errors = true;
   bool thread_parents = true;
   bool process_args = false;

@@ -232,6 +232,21 @@ std::vector<ConfigKey> SpanKeys() {
                                      "root spans carry the stack above them"),
       Bool<&Config::exception_stacktrace>("exception_stacktrace", "AUTOTRACE_EXCEPTION_STACKTRACE",
                                           "exceptions carry the stack where they were thrown"),
+      {"unwinder",
+       "AUTOTRACE_UNWINDER",
+       {},
+       "who finds these stacks: the runtime's `own` unwinder, or `libunwind`, which also knows code "
+       "made at run time that was announced to it, and makes system calls where exceptions are "
+       "thrown",
+       [](const YamlValue& value, Config* config, ValueError* error) {
+         bool libunwind = false;
+         if (!ReadEither(value, "own", "libunwind", &libunwind, error)) return false;
+         config->unwinder = libunwind ? Unwinder::kLibunwind : Unwinder::kOwn;
+         return true;
+       },
+       [](const Config& config) {
+         return std::string(config.unwinder == Unwinder::kLibunwind ? "libunwind" : "own");
+       }},
       Bool<&Config::keep_errors>("keep_errors", "AUTOTRACE_KEEP_ERRORS",
                                  "calls left by an exception are kept whatever their duration"),
       Bool<&Config::thread_parents>("thread_parents", "AUTOTRACE_THREAD_PARENTS",

@@ -15,6 +15,7 @@
 #include "runtime/clock.h"
 #include "runtime/exception_text.h"
 #include "runtime/futex.h"
+#include "runtime/libunwind_capture.h"
 #include "runtime/log.h"
 #include "runtime/orphaned_rings.h"
 #include "runtime/process_facts.h"
@@ -131,9 +132,7 @@ bool Session::Begin() {
   };
   shared_.keep_errors = config_.keep_errors;
   shared_.describe_exception = &DescribeException;
-  if (config_.root_stacktrace || config_.exception_stacktrace) InitializeStackCapture();
-  if (config_.root_stacktrace) shared_.capture_stack = &CaptureStack;
-  if (config_.exception_stacktrace) shared_.capture_thrown_stack = &CaptureStack;
+  if (config_.root_stacktrace || config_.exception_stacktrace) ChooseUnwinder();
 
   OpenSinks();
   if (segments_ == nullptr && !config_.live_export()) return false;
@@ -167,6 +166,20 @@ bool Session::Begin() {
   StartThread();
   if (run_.first) RemoveOldRuns();
   return true;
+}
+
+void Session::ChooseUnwinder() {
+  auto* capture = &CaptureStack;
+  if (config_.unwinder == filters::Unwinder::kLibunwind && OpenLibunwind()) {
+    capture = &CaptureStackByLibunwind;
+  } else {
+    if (config_.unwinder == filters::Unwinder::kLibunwind) {
+      Log("libunwind.so.8 cannot be loaded (install libunwind8); stacks are those of unwinder: own");
+    }
+    InitializeStackCapture();
+  }
+  if (config_.root_stacktrace) shared_.capture_stack = capture;
+  if (config_.exception_stacktrace) shared_.capture_thrown_stack = capture;
 }
 
 // On a thread of its own with a descriptor table of its own: the program opens files at the same

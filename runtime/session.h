@@ -86,6 +86,7 @@ class Session {
   bool IsOnlyThread();
   bool Begin();
   bool CreateRing();
+  void ChooseUnwinder();
   void OpenSinks();
   void AnnounceProcess();
   std::string ProcessPayload() const;

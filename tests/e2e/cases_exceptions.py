@@ -57,6 +57,24 @@ code 3
 own code 5
 caught 3
 """
+@case(BOTH_COMPILERS)
+def stacks_by_libunwind_are_those_of_our_own_unwinder(test, build):
+    program = test.program(build, "exception_kinds.cc")
+    stacks = []
+    for unwinder in ("own", "libunwind"):
+        run = test.run(program, modules="app", env={"AUTOTRACE_UNWINDER": unwinder,
+                                                    "AUTOTRACE_ROOT_STACKTRACE": "true"})
+        forest = run.expect_tree(EXCEPTION_KINDS_TREE)
+        events = [(span.name, span.events) for span in forest.spans if span.events]
+        attributes = [(name, sorted((pair["key"], str(pair["value"]))
+                                    for pair in event["attributes"]))
+                      for name, (event,) in events]
+        roots = [root.attributes["code.stacktrace"] for root in forest.roots]
+        assert attributes and all(roots), run.export()
+        stacks.append((attributes, roots))
+    assert stacks[0] == stacks[1], stacks
+
+
 EXCEPTION_KINDS_TREE = """
     app::run
       app::constructs  ERROR

@@ -224,7 +224,7 @@ def tasks_that_only_share_the_memory_are_no_part_of_the_thread_that_made_them(te
         test.autotracer("tree", data_dir=run.data_dir)
 
 
-@case(BOTH_COMPILERS)
+@case(TRAP_BUILDS)
 def a_forked_child_finds_the_programs_own_locks_open(test, build):
     # Ours might be in the program's allocator while it forks, and the child would wait for ever.
     run = test.run(test.program(build, "own_allocator.cc"), 100, modules="app")

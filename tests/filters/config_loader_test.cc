@@ -106,6 +106,7 @@ pipelines:
 callers: false
 root_stacktrace: true
 exception_stacktrace: false
+unwinder: libunwind
 thread_parents: false
 keep_errors: false
 process_args: true
@@ -151,6 +152,7 @@ otlp:
   CHECK_FALSE(config.callers);
   CHECK(config.root_stacktrace);
   CHECK_FALSE(config.exception_stacktrace);
+  CHECK(config.unwinder == Unwinder::kLibunwind);
   CHECK_FALSE(config.thread_parents);
   CHECK_FALSE(config.keep_errors);
   CHECK(config.process_args);

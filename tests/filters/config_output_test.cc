@@ -34,6 +34,7 @@ Config Unusual() {
   config.callers = false;
   config.root_stacktrace = true;
   config.exception_stacktrace = false;
+  config.unwinder = Unwinder::kLibunwind;
   config.thread_parents = false;
   config.keep_errors = false;
   config.process_args = true;
