@@ -18,13 +18,15 @@ namespace {
 constexpr uint64_t kCalibrationNanos = 200'000;
 
 #ifdef __x86_64__
-bool TscIsUsable() {
+bool TscIsForbidden() {
+  int mode = PR_TSC_ENABLE;
+  return prctl(PR_GET_TSC, &mode) == 0 && mode != PR_TSC_ENABLE;
+}
+
+bool TscIsInvariant() {
   // Invariant TSC: Intel SDM volume 3, section 18.17.1; CPUID.80000007H:EDX[8].
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
-  if (__get_cpuid(0x80000007, &eax, &ebx, &ecx, &edx) == 0 || (edx & (1u << 8)) == 0) return false;
-  // A program may have made rdtsc trap for itself.
-  int mode = PR_TSC_ENABLE;
-  return prctl(PR_GET_TSC, &mode) != 0 || mode == PR_TSC_ENABLE;
+  return __get_cpuid(0x80000007, &eax, &ebx, &ecx, &edx) != 0 && (edx & (1u << 8)) != 0;
 }
 #endif
 
@@ -53,19 +55,14 @@ uint64_t Saturated(unsigned __int128 value) {
   return value > UINT64_MAX ? UINT64_MAX : static_cast<uint64_t>(value);
 }
 
-uint64_t UnixNanos() {
-  timespec now;
-  clock_gettime(CLOCK_REALTIME, &now);
-  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000u + static_cast<uint64_t>(now.tv_nsec);
-}
-
 }  // namespace
 
 void InitializeClock() {
   g_clock.use_tsc = false;
   g_clock.ticks_per_second = 1'000'000'000;
 #ifdef __x86_64__
-  if (TscIsUsable()) {
+  g_clock.ask_kernel = TscIsForbidden();
+  if (!g_clock.ask_kernel && TscIsInvariant()) {
     const Moment first = ReadBothClocks();
     while (MonotonicNanos() - first.nanos < kCalibrationNanos) {
     }

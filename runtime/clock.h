@@ -8,11 +8,14 @@
 #include <time.h>
 
 #include "runtime/trace_format.h"
+#include "symbolizer/raw_syscalls.h"
 
 namespace autotrace {
 
 struct ClockState {
   bool use_tsc = false;
+  // The program has forbidden itself the time stamp counter, which the vDSO reads, too.
+  bool ask_kernel = false;
   uint64_t ticks_per_second = 1'000'000'000;
   uint64_t start_unix_nanos = 0;       // wall clock at start
   uint64_t start_monotonic_nanos = 0;  // CLOCK_MONOTONIC at the same moment
@@ -22,12 +25,19 @@ extern ClockState g_clock;
 // Chooses the clock and estimates its rate (takes about 0.2 ms). Once, before threads trace.
 void InitializeClock();
 
-// CLOCK_MONOTONIC in nanoseconds. Async-signal-safe; no system call where the vDSO serves it.
-inline uint64_t MonotonicNanos() {
+// Nanoseconds. Async-signal-safe; no system call where the vDSO serves it.
+inline uint64_t ClockNanos(clockid_t clock) {
   timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
+  if (__builtin_expect(g_clock.ask_kernel, 0)) {
+    raw::Syscall(SYS_clock_gettime, clock, reinterpret_cast<long>(&now));
+  } else {
+    clock_gettime(clock, &now);
+  }
   return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000u + static_cast<uint64_t>(now.tv_nsec);
 }
+inline uint64_t MonotonicNanos() { return ClockNanos(CLOCK_MONOTONIC); }
+// The wall clock, which may step.
+inline uint64_t UnixNanos() { return ClockNanos(CLOCK_REALTIME); }
 
 // Is reading the clock one instruction?
 inline bool ClockIsFast() { return g_clock.use_tsc; }

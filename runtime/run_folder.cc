@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "runtime/clock.h"
 #include "runtime/ring.h"
 
 namespace autotrace {
@@ -45,13 +46,14 @@ bool MakeFolders(const std::string& path) {
 
 // Sorts by time: 20261120-101533.123456-4711.
 std::string NewRunName() {
-  timespec now;
-  clock_gettime(CLOCK_REALTIME, &now);
+  const uint64_t now = UnixNanos();
+  const auto seconds = static_cast<time_t>(now / 1'000'000'000u);
   tm utc;
-  gmtime_r(&now.tv_sec, &utc);
+  gmtime_r(&seconds, &utc);
   char name[64];
   const size_t size = strftime(name, sizeof(name), "%Y%m%d-%H%M%S", &utc);
-  snprintf(name + size, sizeof(name) - size, ".%06ld-%d", now.tv_nsec / 1000, getpid());
+  snprintf(name + size, sizeof(name) - size, ".%06u-%d",
+           static_cast<unsigned>(now % 1'000'000'000u / 1000), getpid());
   return name;
 }
 

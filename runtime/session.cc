@@ -99,6 +99,10 @@ Session::Session(const filters::Config& config)
 
 bool Session::Begin() {
   InitializeClock();
+  if (config_.live_export() && !SendsLive()) {
+    Log("this program has forbidden itself the time stamp counter, which sending needs: spans are "
+        "not sent");
+  }
   InitializeThreadStacks();
   pid_ = getpid();
   fork_mark_.Set();
@@ -107,8 +111,8 @@ bool Session::Begin() {
   if (config_.recorded()) {
     run_ = OpenRunFolder(config_.dir);
     if (run_.path.empty())
-      Log(run_.error + (config_.live_export() ? "" : "; this run is not traced"));
-    if (run_.path.empty() && !config_.live_export()) return false;
+      Log(run_.error + (SendsLive() ? "" : "; this run is not traced"));
+    if (run_.path.empty() && !SendsLive()) return false;
   }
   if (!shared_.decisions.Initialize() || !CreateRing()) {
     Log("no memory for the ring; this run is not traced");
@@ -122,7 +126,7 @@ bool Session::Begin() {
     shared_.thresholds[i] = TicksFromNanos(filter_.thresholds()[i]);
   }
   shared_.decide = [](uint64_t function) { return current_->decider_.Decide(function); };
-  if (config_.live_export() && !config_.recorded()) {
+  if (SendsLive() && !config_.recorded()) {
     shared_.is_thread_entry = [](uint64_t frame_address, uint64_t stack_end) {
       return current_->decider_.IsCalledByThreadStart(frame_address, stack_end);
     };
@@ -135,7 +139,7 @@ bool Session::Begin() {
   if (config_.root_stacktrace || config_.exception_stacktrace) ChooseUnwinder();
 
   OpenSinks();
-  if (segments_ == nullptr && !config_.live_export()) return false;
+  if (segments_ == nullptr && !SendsLive()) return false;
   if (pthread_key_create(&thread_key_, &ThreadEnds) != 0) return false;
   pthread_atfork(
       [] {

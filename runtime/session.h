@@ -17,6 +17,7 @@
 #include "filters/dropped_functions.h"
 #include "filters/function_filter.h"
 #include "runtime/background_thread.h"
+#include "runtime/clock.h"
 #include "runtime/decider.h"
 #include "runtime/drainer.h"
 #include "runtime/fork_gate.h"
@@ -94,6 +95,8 @@ class Session {
   void RemoveOldRuns();
   // In session_background.cc. Finish also at the end of a session that has no thread of its own.
   void RunInBackground();
+  // (What sends uses clocks of libraries, which read the time stamp counter.)
+  bool SendsLive() const { return config_.live_export() && !g_clock.ask_kernel; }
   bool IsAskedToStop() const { return stop_.load(std::memory_order_seq_cst) != 0; }
   bool IsAskedToFlush() const;
   void AnswerFlush(uint32_t flush);

@@ -40,7 +40,7 @@ std::string NameOnSmallStack(std::string_view linker_name) {
 void Session::RunInBackground() {
   const InternalThreadScope internal;
   try {
-    if (config_.live_export()) {
+    if (SendsLive()) {
       const ForkGate::Inside inside(&gate_);
       // Loading it, and its first look at debug information, take longer than the ring's beginning
       // lasts.

@@ -99,7 +99,7 @@ void Session::BecomeTheChild() {
       return;
     }
     OpenSinks();
-    if (segments_ == nullptr && !config_.live_export()) {
+    if (segments_ == nullptr && !SendsLive()) {
       g_state.store(SessionState::kOff, std::memory_order_release);
       AbandonThread();
       return;

@@ -1,12 +1,14 @@
 """Programs that die: what had ended is there, what was open is marked, nothing half is shown."""
 
+import contextlib
 import os
 import random
 import signal
 import subprocess
 import time
 
-from harness import BOTH_COMPILERS, ONE_BUILD, TIMEOUT_SECONDS, Run, case, clean_environment
+from harness import (
+    ONE_BUILD, TIMEOUT_SECONDS, TRAP_BUILDS, Run, Skip, case, clean_environment)
 from cases_live import endpoint, environment
 
 # How often the random kill is tried; 200 when asked for by hand.
@@ -30,12 +32,16 @@ def start(test, build, how, data_dir, env=None):
 def kill_after(test, build, seconds, data_dir, env=None):
     """Kills a program that serves requests; the numbers of those that it said had ended."""
     process = start(test, build, "serve", data_dir, env)
-    process.stdout.readline()
+    first = process.stdout.readline()
     time.sleep(seconds)
     process.send_signal(signal.SIGKILL)
+    return what_died_said(test, process, data_dir, first)
+
+
+def what_died_said(test, process, data_dir, first=""):
     out, _ = process.communicate(timeout=TIMEOUT_SECONDS)
-    whole = out[:out.rfind("\n") + 1]
-    return Run(test, [], Killed(out, process.returncode), data_dir), [1, *map(int, whole.split())]
+    whole = first + out[:out.rfind("\n") + 1]
+    return Run(test, [], Killed(out, process.returncode), data_dir), [*map(int, whole.split())]
 
 
 def expect_all_ended_are_there(run, ended):
@@ -79,7 +85,55 @@ def a_kill_during_live_export_loses_no_ended_span_of_the_recording(test, build):
         expect_all_ended_are_there(run, ended)
 
 
-@case(BOTH_COMPILERS)
+@contextlib.contextmanager
+def memory_limit(bytes_):
+    """A control group with so much memory; gives the file that takes process ids."""
+    own = next((line.split(":", 2)[2] for line in open("/proc/self/cgroup", encoding="utf-8").read()
+                .splitlines() if "memory" in line.split(":")[1].split(",")), None)
+    if own is not None:
+        parent, limits = "/sys/fs/cgroup/memory" + own, ("memory.limit_in_bytes",)
+    else:
+        own = open("/proc/self/cgroup", encoding="utf-8").read().partition("0::")[2].strip()
+        parent, limits = "/sys/fs/cgroup" + own, ("memory.max", "memory.swap.max")
+    group = f"{parent}/autotrace-test-{os.getpid()}"
+    try:
+        os.mkdir(group)
+        for limit in limits:
+            with open(f"{group}/{limit}", "w", encoding="utf-8") as file:
+                file.write("0" if "swap" in limit else str(bytes_))
+    except OSError as error:
+        if os.path.isdir(group):
+            os.rmdir(group)
+        raise Skip(f"cannot make a control group that limits memory: {error}") from error
+    try:
+        yield f"{group}/cgroup.procs"
+    finally:
+        os.rmdir(group)
+
+
+@case(TRAP_BUILDS)
+def a_kill_for_lack_of_memory_loses_no_ended_span(test, build):
+    data_dir = test.directory / "killed"
+    program = test.program(build, "death.cc")
+    # A shell that joins the group and becomes the program.
+    with memory_limit(96 << 20) as members, subprocess.Popen(
+            ["/bin/sh", "-c", f'echo $$ > {members} && exec "$@"', "sh", program, "grow"],
+            cwd=test.directory, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env=clean_environment() | {"AUTOTRACE_MODULES": "app", "AUTOTRACE_DIR": str(data_dir)}
+    ) as process:
+        try:
+            run, ended = what_died_said(test, process, data_dir)
+        finally:
+            process.kill()
+    assert run.status == -signal.SIGKILL, run.status
+    assert len(ended) > 50, ended
+    forest = expect_all_ended_are_there(run, ended)
+    assert [root.name for root in forest.roots] == ["app::serve"], forest.roots
+    test.autotracer("recover", data_dir=data_dir)
+    assert run.forest().by_id.keys() == forest.by_id.keys(), "recovery changed what is read"
+
+
+@case(TRAP_BUILDS)
 def every_way_to_die_leaves_a_whole_tree(test, build):
     ways = (("segv", -signal.SIGSEGV), ("abort", -signal.SIGABRT), ("_exit", 9),
             ("quick_exit", 9), ("kill", -signal.SIGKILL))

@@ -4,7 +4,7 @@ import collections
 import signal
 import textwrap
 
-from harness import TRAP_BUILDS, case
+from harness import TRAP_BUILDS, Build, case
 
 MODULES = "app,plugin_run,alpha,gamma"
 OF_PLUGINS = "plugin_run,alpha,gamma"
@@ -228,3 +228,25 @@ def threads_that_swap_libraries_at_one_address_misname_few_calls(test, build):
     # stale view for a time slice (see README, Limits). Without the look before dlclose it is 5%.
     misnamed = sum(abs(count - 4 * rounds / 3) for count in counts.values())
     assert misnamed <= 0.02 * 8 * rounds, counts
+
+
+# ---- Under the loader's lock
+
+
+@case(TRAP_BUILDS)
+def a_constructor_that_waits_for_a_thread_is_not_held_up(test, build):
+    # Its calls, the thread's, and those of a resolver (IFUNC) are first seen under that lock. What
+    # the resolver is called nobody knows yet: it leaves no span.
+    flags = ["-DNO_RESOLVER"] if build == Build("clang", "-O2", True) else []
+    library = test.program(build, "lifetimes_library.cc", flags=flags, shared=True)
+    program = test.program(build, "opens_library.cc", link=["-ldl"])
+    run = test.run(program, library, library, modules="app,lib,library_resolved")
+    assert run.stdout == "done\n", run.stdout
+    run.expect_tree("""
+        app::use x2
+          lib::begins
+            lib::in_thread
+          library_resolved
+          lib::used
+          lib::ends
+    """)

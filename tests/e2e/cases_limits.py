@@ -4,9 +4,12 @@ counted by its cause."""
 import os
 import re
 import shlex
+import shutil
 import subprocess
+import time
 
-from harness import ONE_BUILD, Skip, case
+import span_tree
+from harness import ONE_BUILD, Skip, case, clean_environment
 
 CALLS = 40_000
 BYTES_PER_SPAN = 40
@@ -51,12 +54,12 @@ def mounted(test, build, mounts, what="plain", **options):
     return run
 
 
-def dropped_of(run, spans):
+def dropped_of(run, spans, status=0):
     """What the exported resource, the report and the summary say was dropped; they have to agree."""
     prefix = "autotrace.dropped."
     exported = {key.removeprefix(prefix): value
                 for key, value in spans[-1].resource.items() if key.startswith(prefix)}
-    report = run.test.autotracer("report", data_dir=run.data_dir).stdout
+    report = run.test.autotracer("report", data_dir=run.data_dir, status=status).stdout
     for cause in exported:
         assert cause in report, f"{cause} is not in the report: {report}"
     summaries = [path.read_text() for path in run.data_dir.glob("*/*.summary")]
@@ -69,12 +72,14 @@ def dropped_of(run, spans):
     return exported
 
 
-def expect_all_accounted_for(run, calls=CALLS):
-    """recorded + dropped = calls made; gives both."""
-    forest = run.forest()
+def expect_all_accounted_for(run, calls=CALLS, partial=False):
+    """recorded + dropped = calls made; gives both. `partial`: the reader says that some are gone."""
+    status = 3 if partial else 0
+    export = run.test.autotracer("export", "--to", "otlp-json", data_dir=run.data_dir, status=status)
+    forest = span_tree.Forest(span_tree.parse_otlp(export.stdout))
     recorded = [span for span in forest.spans
                 if not span.attributes.get("autotrace.placeholder")]
-    dropped = dropped_of(run, forest.spans)
+    dropped = dropped_of(run, forest.spans, status)
     total = sum(value for cause, value in dropped.items() if cause != "details")
     # Two calls of work() beside the steps.
     assert len(recorded) + total == calls + 2, f"{len(recorded)} recorded, dropped: {dropped}"
@@ -210,6 +215,69 @@ def another_root_directory(test, build):
     pid = run.forest().spans[0].resource["process.pid"]
     left = [name for name in set(os.listdir("/dev/shm")) - before if f"-{pid}-" in name]
     assert not left, left
+
+
+@case(ONE_BUILD)
+def a_limit_on_the_disk_that_a_run_takes(test, build):
+    recorded, dropped = expect_all_accounted_for(
+        run_limited(test, build, "plain", calls=100_000, env={"AUTOTRACE_MAX_DISK": "1MiB"}),
+        calls=100_000, partial=True)
+    assert set(dropped) == {"disk_cap"}, dropped
+    # The oldest segments go; a segment is a part of what may be kept.
+    assert 0.5 * 2**20 / BYTES_PER_SPAN < recorded < 2**20 / BYTES_PER_SPAN, recorded
+
+
+@case(ONE_BUILD)
+def a_limit_on_the_memory_that_the_ring_takes(test, build):
+    recorded, dropped = expect_all_accounted_for(
+        run_limited(test, build, "plain",
+                    env={"AUTOTRACE_RING_SIZE": "1MiB", "AUTOTRACE_THREAD": "0"}))
+    assert set(dropped) == {"ring_full"}, dropped
+    assert recorded >= 0.9 * 2**20 / BYTES_PER_SPAN, recorded
+
+
+@case(ONE_BUILD)
+def a_limit_on_threads(test, build):
+    if os.geteuid() != 0 or not shutil.which("setpriv") or not shutil.which("prlimit"):
+        raise Skip("needs root, setpriv, and prlimit: root itself has no such limit")
+    nobody = 65534
+    program = test.copy(test.program(build, "limits.cc"))
+    os.chown(test.directory, nobody, nobody)
+    data_dir = test.directory / "nobodys"
+    command = ["setpriv", f"--reuid={nobody}", f"--regid={nobody}", "--clear-groups",
+               "prlimit", "--nproc=1", program, "plain", str(CALLS)]
+    run = test.run(*command, modules="app", status=None, quiet=False,
+                   env={"AUTOTRACE_DIR": data_dir})
+    if run.status in (126, 127):
+        raise Skip("another user cannot run what was built here: " + run.stderr.strip())
+    assert run.status == 3 and run.stdout == OUTPUT, (run.status, run.stdout, run.stderr)
+    assert run.stderr == ("autotrace: cannot start a thread: what is recorded stays in the ring "
+                          "until the program ends\n"), run.stderr
+    run.data_dir = data_dir
+    expect_all_accounted_for(run)
+
+
+@case(ONE_BUILD)
+def a_trace_of_two_million_spans(test, build):
+    # 50 million by hand: CALLS=50000000 in the environment.
+    calls = int(os.environ.get("CALLS", "2_000_000"))
+    run = run_limited(test, build, "many", calls=calls, env={"AUTOTRACE_MAX_DISK": "8GiB"})
+    text = next(run.data_dir.glob("*/*.summary")).read_text()
+    recorded, dropped = re.match(r"(\d+) spans of 2 functions, (\w+) dropped", text).groups()
+    recorded, dropped = int(recorded), 0 if dropped == "none" else int(dropped)
+    assert recorded + dropped == calls + 1, text
+    assert recorded > calls / 2, text
+    print(f"        {recorded} recorded, {dropped} dropped")
+    begin = time.monotonic()
+    with subprocess.Popen([test.paths.autotracer, "report"], stdout=subprocess.PIPE, text=True,
+                          env=clean_environment() | {"AUTOTRACE_DIR": str(run.data_dir)}) as process:
+        report = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = status
+    print(f"        report: {time.monotonic() - begin:.1f} s, {usage.ru_maxrss // 1024} MiB")
+    assert status == 0 and f"{recorded - 1:,}" in report, report
+    # What is read is not kept.
+    assert usage.ru_maxrss < 400 << 10, usage.ru_maxrss
 
 
 @case(ONE_BUILD)

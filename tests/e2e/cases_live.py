@@ -9,7 +9,8 @@ import sys
 import time
 
 import span_tree
-from harness import BOTH_COMPILERS, ONE_BUILD, SOURCE_ROOT, Skip, case, expect_text, output_of
+from harness import (
+    BOTH_COMPILERS, ONE_BUILD, SOURCE_ROOT, Skip, case, clean_environment, expect_text, output_of)
 
 
 class Endpoint:
@@ -23,14 +24,14 @@ class Endpoint:
     def requests(self):
         return [json.loads(file.read_text()) for file in sorted(self._folder.glob("*.json"))]
 
-    def forest(self):
+    def forest(self, **options):
         bodies = sorted(self._folder.glob("*.body"))
         assert bodies, "nothing arrived"
         decoded = json.loads(output_of(
             [self._python, SOURCE_ROOT / "tests/sinks/check_otlp.py", "protobuf", *bodies]))
         requests = decoded if isinstance(decoded, list) else [decoded]
         lines = [json.dumps(_as_otlp_json(request)) for request in requests]
-        return span_tree.Forest(span_tree.parse_otlp("\n".join(lines)))
+        return span_tree.Forest(span_tree.parse_otlp("\n".join(lines)), **options)
 
 
 def _as_otlp_json(value):
@@ -112,6 +113,32 @@ def a_run_can_be_recorded_and_sent_at_once(test, build):
         sent = collector.forest()
     recorded = run.expect_tree(NESTED_TREE)
     assert {span.span_id for span in sent.spans} == {span.span_id for span in recorded.spans}
+
+
+@case(BOTH_COMPILERS)
+def what_a_root_calls_arrives_while_the_root_is_open(test, build):
+    with endpoint(test) as collector:
+        values = clean_environment() | {"AUTOTRACE_MODULES": "app"} | environment(
+            collector, OTEL_BSP_SCHEDULE_DELAY="50")
+        with subprocess.Popen([test.program(build, "death.cc"), "wait"], cwd=test.directory,
+                              env=values, stdout=subprocess.PIPE, text=True) as process:
+            try:
+                assert process.stdout.readline() == "waiting\n"
+                deadline = time.monotonic() + 30
+                spans = []
+                while len(spans) < 4 and time.monotonic() < deadline:
+                    time.sleep(0.1)
+                    if collector.requests():
+                        spans = collector.forest(lost_parents=True).spans
+                assert process.poll() is None
+            finally:
+                process.kill()
+    assert [span.name for span in spans] == ["app::step"] * 5, spans
+    # One called by run(), and four by what it called, all in the trace whose root is still open.
+    parents = [span.parent_id for span in sorted(spans, key=lambda span: span.start)]
+    assert parents[0] and parents[1] and parents[0] != parents[1], parents
+    assert parents[1:] == [parents[1]] * 4, parents
+    assert len({span.trace_id for span in spans}) == 1
 
 
 @case(ONE_BUILD)

@@ -1,8 +1,9 @@
 """Where instrumented code can stand: programs, libraries, opened ones, stripped ones."""
 
 import os
+import time
 
-from harness import BOTH_COMPILERS, ONE_BUILD, TRAP_BUILDS, case, output_of
+from harness import BOTH_COMPILERS, ONE_BUILD, TRAP_BUILDS, case, clean_environment, output_of
 
 LIBRARY_TREE = """
     app::run
@@ -167,6 +168,66 @@ def a_separate_debug_file_gives_the_names_back(test, build):
     run = test.run(stripped, modules="app")
     forest = run.expect_tree(NESTED_TREE)
     assert forest.roots[0].attributes["code.file.path"].endswith("nested.cc")
+
+
+MANY_FUNCTIONS = """
+    .altmacro
+    .macro one number
+        .globl function_\\number
+        .type function_\\number, @function
+        .p2align 6
+    function_\\number:
+        push %rbx
+        lea function_\\number(%rip), %rdi
+        mov 8(%rsp), %rsi
+        call __cyg_profile_func_enter@PLT
+        lea function_\\number(%rip), %rdi
+        mov 8(%rsp), %rsi
+        call __cyg_profile_func_exit@PLT
+        pop %rbx
+        ret
+        .size function_\\number, . - function_\\number
+    .endm
+    .text
+    .set number, 0
+    .rept {count}
+        one %number
+        .set number, number + 1
+    .endr
+    .section .note.GNU-stack, "", @progbits
+"""
+
+
+# The compiler plays no part: its like would take minutes for such a program.
+@case(ONE_BUILD)
+def a_binary_of_three_hundred_thousand_functions(test, build):
+    count = 300_000
+    test.write("many.s", MANY_FUNCTIONS.format(count=count))
+    output_of([test.compiler(build, "c"), "-c", "many.s", "-o", "many.o"], cwd=test.directory)
+    program = test.program(build, "many_functions.cc", link=[test.directory / "many.o"])
+
+    def peak(called, **env):
+        """Seconds and KiB of a run."""
+        begin = time.monotonic()
+        data_dir = test.directory / f"called{called}"
+        pid = os.posix_spawn(program, [program, str(called)], clean_environment() | env |
+                             {"AUTOTRACE_DIR": str(data_dir)},
+                             file_actions=[(os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_WRONLY, 0)])
+        _, status, usage = os.wait4(pid, 0)
+        assert status == 0, status
+        return time.monotonic() - begin, usage.ru_maxrss, data_dir
+
+    plain = peak(count)
+    few = peak(10, AUTOTRACE_MODULES="lib:many_functions")
+    all_of_them = peak(count, AUTOTRACE_MODULES="lib:many_functions")
+    print(f"        {plain[0]:.2f} s, {plain[1] >> 10} MiB; ten recorded {few[0]:.2f} s, "
+          f"{few[1] >> 10} MiB; all {all_of_them[0]:.2f} s, {all_of_them[1] >> 10} MiB")
+    # The tables of a binary are looked into, not copied.
+    assert few[0] < plain[0] + 1 and few[1] < plain[1] + (64 << 10), (plain, few)
+    assert all_of_them[1] < plain[1] + (160 << 10), (plain, all_of_them)
+    report = test.autotracer("report", "--top", "0", data_dir=all_of_them[2]).stdout
+    names = {line.split()[-1] for line in report.splitlines() if "function_" in line}
+    assert len(names) == count, len(names)
 
 
 @case(ONE_BUILD)

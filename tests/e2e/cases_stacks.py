@@ -174,6 +174,8 @@ HAND_SWITCHED_TREE = """
           app::step
         app::next
 """
+HAND_SWITCHED_OUTLIVING = [
+    "app::produce", "app::walk", "app::works", "app::tries", "app::large_there"]
 
 
 @case(TRAP_BUILDS)
@@ -182,8 +184,7 @@ def stacks_switched_by_hand_have_calls_of_their_own(test, build):
     for where in ("heap", "maps", "array", "back"):
         run = test.run(program, where, modules="app")
         assert run.stdout == "done\n", run.stdout
-        run.expect_tree(HAND_SWITCHED_TREE, outliving=[
-            "app::produce", "app::walk", "app::works", "app::tries", "app::large_there"])
+        run.expect_tree(HAND_SWITCHED_TREE, outliving=HAND_SWITCHED_OUTLIVING)
 
 
 @case(TRAP_BUILDS)

@@ -26,12 +26,17 @@ NOINLINE void request(int number) {
   numbered(number);
 }
 
-NOINLINE void serve() {
+// `growth`: bytes that each request takes and keeps.
+NOINLINE void serve(size_t growth) {
   for (int number = 1;; ++number) {
     request(number);
     char line[16];
     const int size = snprintf(line, sizeof(line), "%d\n", number);
     if (write(STDOUT_FILENO, line, static_cast<size_t>(size)) != size) _exit(1);
+    if (growth > 0) {
+      void* kept = memset(malloc(growth), 1, growth);
+      __asm__ volatile("" ::"r"(kept) : "memory");
+    }
     usleep(300);  // so that reading what it left takes no longer than it lived
   }
 }
@@ -60,7 +65,8 @@ NOINLINE void run(const std::string& how, bool late) {
 
 int main(int argc, char** argv) {
   const std::string how = argv[1];
-  if (how == "serve") app::serve();
+  if (how == "serve") app::serve(0);
+  if (how == "grow") app::serve(256 << 10);
   app::run(how, argc > 2);
   return 0;
 }

@@ -32,6 +32,11 @@ NOINLINE void work(int calls) {
   }
 }
 
+// With nothing in between.
+NOINLINE void works_hard(int calls) {
+  for (int i = 0; i < calls; ++i) step();
+}
+
 NOINLINE int descend(int depth) {
   const int below = depth > 1 ? descend(depth - 1) : 0;
   Touch();
@@ -102,6 +107,11 @@ int main(int, char** argv) {
   if (what == "short-threads") {
     for (int i = 0; i < calls; ++i) std::thread(app::step).join();
     return 0;
+  }
+  if (what == "many") {
+    app::works_hard(calls);
+    printf("done\n");
+    return 3;
   }
   app::work(calls / 2);
   if (what == "eperm") Filter(SECCOMP_RET_ERRNO | EPERM);
