@@ -141,9 +141,7 @@ void Drainer::IntroduceOwnerOf(const Extent& extent) {
 void Drainer::FindRetired() {
   retired_.clear();
   pool_->ForEach([this](ThreadRecorders* thread) {
-    if (thread->state.load(std::memory_order_acquire) == ThreadRecorders::State::kRetired) {
-      retired_.push_back(thread);
-    }
+    if (thread->place->is_retired()) retired_.push_back(thread);
   });
 }
 
@@ -174,6 +172,7 @@ Drainer::PassResult Drainer::Pass() {
   const uint64_t scan_start = Now();
   const uint32_t chunk_count = ring.chunk_count();
   for (uint32_t i = 0; i < chunk_count; ++i) {
+    if (ring.is_parked(i)) continue;  // looking at it would give it memory
     Ring::Chunk* chunk = ring.chunk(i);
     if (chunk->header.state.load(std::memory_order_acquire) == format::ChunkState::kFree) continue;
     // One claimed during this scan waits for the next: the thread may have claimed and left others
@@ -181,7 +180,7 @@ Drainer::PassResult Drainer::Pass() {
     if (chunk->header.claim_ticks >= scan_start) continue;
     extents_.push_back({chunk->header.thread_index, chunk->header.chunk_sequence, chunk});
   }
-  result.ring_use = static_cast<double>(extents_.size()) / std::max(chunk_count, 1u);
+  result.ring_use = static_cast<double>(extents_.size()) / std::max(ring.chunks_with_memory(), 1u);
   // In each thread's order. A chunk that a later one follows here was left before that one was
   // claimed, so walking now sees all of it.
   std::sort(extents_.begin(), extents_.end(), [](const Extent& a, const Extent& b) {

@@ -128,6 +128,7 @@ bool Ring::ReserveBeginning(const Options& options, int file) {
   chunk_limit_ = layout.chunk_count;
   // Before Linux 5.14 memory cannot be added without the danger of SIGBUS: all of it now.
   const bool can_grow = madvise(base_, kPage, MADV_POPULATE_WRITE) == 0;
+  can_shrink_ = can_grow;
   const uint64_t chunks = can_grow ? layout.FirstChunks(options) : layout.chunk_count;
   const uint64_t end = layout.chunks_offset + chunks * layout.chunk_size;
   return file < 0 || fallocate(file, 0, 0, static_cast<off_t>(end)) == 0;
@@ -166,7 +167,10 @@ void Ring::Format(const Options& options) {
   header_->chunks_offset = layout.chunks_offset;
   header_->chunk_size = layout.chunk_size;
   header_->chunk_count = 0;
-  AddChunks(layout.FirstChunks(options));
+  first_count_ = layout.FirstChunks(options);
+  parked_.clear();
+  is_parked_.clear();
+  AddChunks(first_count_);
   // Last: a reader that finds the magic finds all of the above.
   memcpy(header_->magic, format::kRingMagic, sizeof(format::kRingMagic));
 }
@@ -190,8 +194,37 @@ bool Ring::AddChunks(uint32_t count) {
   return true;
 }
 
+bool Ring::Unpark(uint32_t count) {
+  for (; count > 0 && !parked_.empty(); --count) {
+    Chunk* unparked = chunk(parked_.back());
+    if (madvise(unparked, header_->chunk_size, MADV_POPULATE_WRITE) != 0) return false;
+    is_parked_[parked_.back()] = false;
+    parked_.pop_back();
+    Free(unparked);
+  }
+  return true;
+}
+
+void Ring::Shrink() {
+  // Few at a time: a burst may begin at any moment.
+  constexpr uint32_t kAtOnce = 64;
+  for (uint32_t i = 0; can_shrink_ && i < kAtOnce && chunks_with_memory() > first_count_; ++i) {
+    Chunk* free = PopFree();
+    if (free == nullptr) return;
+    if (madvise(free, header_->chunk_size, MADV_REMOVE) != 0) {
+      can_shrink_ = false;
+      return Free(free);
+    }
+    const uint32_t index = IndexOf(free);
+    parked_.push_back(index);
+    is_parked_.resize(std::max<size_t>(is_parked_.size(), index + 1));
+    is_parked_[index] = true;
+  }
+}
+
 bool Ring::Grow() {
   const uint32_t step = static_cast<uint32_t>(kGrowStep / header_->chunk_size);
+  if (!parked_.empty()) return Unpark(step);
   if (chunk_count() < chunk_limit_ && !AddChunks(std::min(step, chunk_limit_ - chunk_count()))) {
     // What is left of the room, if anything.
     chunk_limit_ = chunk_count() + (AddChunks(1) ? 1 : 0);
@@ -199,21 +232,31 @@ bool Ring::Grow() {
   return chunk_count() < chunk_limit_;
 }
 
-Ring::Chunk* Ring::Claim(uint32_t thread_index, uint64_t tid, uint32_t chunk_sequence,
-                         uint64_t ticks) {
+Ring::Chunk* Ring::PopFree() {
   uint64_t head = header_->free_list.load(std::memory_order_acquire);
-  Chunk* claimed = nullptr;
-  do {
+  for (;;) {
     const auto index = static_cast<uint32_t>(head);
     if (index == 0) return nullptr;
-    claimed = chunk(index - 1);
+    Chunk* popped = chunk(index - 1);
     // The tag in the high half makes a head that was taken and put back in between a different one.
-    const uint64_t next = claimed->header.next_free.load(std::memory_order_relaxed);
+    const uint64_t next = popped->header.next_free.load(std::memory_order_relaxed);
     if (header_->free_list.compare_exchange_weak(head, (((head >> 32) + 1) << 32) | next,
                                                  std::memory_order_acq_rel)) {
-      break;
+      return popped;
     }
-  } while (true);
+  }
+}
+
+uint32_t Ring::IndexOf(const Chunk* chunk) const {
+  const ptrdiff_t offset = reinterpret_cast<const char*>(chunk) - base_;
+  return static_cast<uint32_t>((offset - static_cast<ptrdiff_t>(header_->chunks_offset)) /
+                               header_->chunk_size);
+}
+
+Ring::Chunk* Ring::Claim(uint32_t thread_index, uint64_t tid, uint32_t chunk_sequence,
+                         uint64_t ticks) {
+  Chunk* claimed = PopFree();
+  if (claimed == nullptr) return nullptr;
   claimed->header.thread_index = thread_index;
   claimed->header.chunk_sequence = chunk_sequence;
   claimed->header.claim_ticks = ticks;
@@ -226,9 +269,7 @@ Ring::Chunk* Ring::Claim(uint32_t thread_index, uint64_t tid, uint32_t chunk_seq
 
 void Ring::Free(Chunk* freed) {
   freed->header.state.store(format::ChunkState::kFree, std::memory_order_release);
-  const auto index = static_cast<uint32_t>(
-      (reinterpret_cast<char*>(freed) - base_ - static_cast<ptrdiff_t>(header_->chunks_offset)) /
-      header_->chunk_size);
+  const uint32_t index = IndexOf(freed);
   uint64_t head = header_->free_list.load(std::memory_order_acquire);
   do {
     freed->header.next_free.store(static_cast<uint32_t>(head), std::memory_order_relaxed);

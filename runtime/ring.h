@@ -15,6 +15,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "runtime/own_descriptor.h"
 #include "runtime/trace_format.h"
@@ -62,6 +63,14 @@ class Ring {
   // Reader: gives memory to some more chunks, while the tmpfs
   // has room. Returns false when the ring is as large as it gets.
   bool Grow();
+  // Reader, after the ring was hardly in use for a while: takes memory from some free chunks, down to
+  // as many as there were at the beginning. Grow gives it back.
+  void Shrink();
+  // Reader: these chunks have no memory, and nobody uses them.
+  bool is_parked(uint32_t index) const { return index < is_parked_.size() && is_parked_[index]; }
+  uint32_t chunks_with_memory() const {
+    return chunk_count() - static_cast<uint32_t>(parked_.size());
+  }
   bool HasFreeChunk() const {
     return static_cast<uint32_t>(header_->free_list.load(std::memory_order_relaxed)) != 0;
   }
@@ -104,7 +113,7 @@ class Ring {
   void Abandon();
 
   format::RingHeader* header() { return header_; }
-  // Chunks that have memory.
+  // Chunks that have memory, or had it.
   uint32_t chunk_count() const { return header_->chunk_count.load(std::memory_order_acquire); }
   size_t chunk_data_bytes() const { return header_->chunk_size - sizeof(format::ChunkHeader); }
   Chunk* chunk(uint32_t index) {
@@ -132,12 +141,20 @@ class Ring {
   void Format(const Options& options);
   // Gives memory to these chunks and puts them on the free list. False without memory.
   bool AddChunks(uint32_t count);
+  // Gives parked chunks their memory back. False without memory.
+  bool Unpark(uint32_t count);
+  Chunk* PopFree();
+  uint32_t IndexOf(const Chunk* chunk) const;
   void SleepAsReader(uint64_t nanos, uint32_t claims);
 
   char* base_ = nullptr;
   format::RingHeader* header_ = nullptr;
   uint64_t size_ = 0;
   uint32_t chunk_limit_ = 0;  // so many may have memory in the end
+  uint32_t first_count_ = 0;  // so many had memory at the beginning
+  bool can_shrink_ = false;
+  std::vector<uint32_t> parked_;  // reader
+  std::vector<bool> is_parked_;
   std::string path_;
   OwnDescriptor folder_;  // so that the file can be removed after chroot(2)
   std::atomic<bool> metadata_busy_{false};

@@ -142,6 +142,7 @@ class Session {
   int idle_passes_ = 0;
   uint64_t started_ = 0;
   uint64_t last_housekeeping_ = 0;
+  uint64_t quiet_since_ = 0;
   std::atomic<uint32_t> stop_{0};
   std::atomic<uint32_t> flush_requested_{0};
   std::atomic<uint32_t> flush_done_{0};  // a futex

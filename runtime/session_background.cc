@@ -27,6 +27,9 @@ constexpr uint32_t kShareThatWakes = 8;
 // in its life costs little.
 constexpr uint64_t kHousekeepingInterval = 100 * kMillisecond;
 constexpr uint64_t kFirstHousekeepingInterval = kMillisecond;
+// A ring that was not used more than this for so long gives memory back.
+constexpr double kQuietUse = 1.0 / 16;
+constexpr uint64_t kQuietTime = 2000 * kMillisecond;
 
 // For the program's end, which may come on any thread.
 std::string NameOnSmallStack(std::string_view linker_name) {
@@ -54,12 +57,14 @@ void Session::RunInBackground() {
       }
     }
     idle_passes_ = 0;
+    quiet_since_ = MonotonicNanos();
     while (!IsAskedToStop()) {
       const uint32_t flush = flush_requested_.load(std::memory_order_acquire);
       Drainer::PassResult pass;
       {
         const ForkGate::Inside inside(&gate_);
         pass = drainer_->Pass();
+        if (pass.ring_use > kQuietUse) quiet_since_ = MonotonicNanos();
         Housekeeping(MonotonicNanos());
       }
       if (flush == flush_done_.load(std::memory_order_relaxed)) {
@@ -96,7 +101,8 @@ void Session::WaitForWork(const Drainer::PassResult& pass) {
   if (pass.ring_use > 0.25) return;
   const bool idle = idle_passes_ >= kPassesUntilIdle;
   shared_.ring.WaitForWork(idle ? kIdleSleep : kBusySleep,
-                           idle ? 1 : std::max(shared_.ring.chunk_count() / kShareThatWakes, 1u),
+                           idle ? 1
+                                : std::max(shared_.ring.chunks_with_memory() / kShareThatWakes, 1u),
                            [this] { return IsAskedToStop() || IsAskedToFlush(); });
 }
 
@@ -110,6 +116,8 @@ void Session::Housekeeping(uint64_t now) {
   last_housekeeping_ = now;
   modules_.Check();
   modules_.TellUnloads();
+  pool_.GiveMemoryBack();
+  if (now - quiet_since_ > kQuietTime) shared_.ring.Shrink();
   drainer_->CopyOpenFrames();
   drainer_->EmitClockIfDue();
 }

@@ -13,6 +13,21 @@
 
 namespace autotrace {
 
+struct ThreadRecorders;
+
+// Where a thread's recorders are entered. Places are never removed, only used again; the memory of
+// those that nobody uses is given back.
+struct RecordersPlace {
+  enum class State : uint32_t { kFree, kPreparing, kUsed, kRetired };
+
+  std::atomic<State> state{State::kFree};
+  uint32_t looks = 0;                    // of GiveMemoryBack, since it is free
+  std::atomic<ThreadRecorders*> recorders{nullptr};  // null: to be mapped
+  RecordersPlace* next = nullptr;        // in the list of all; never changes once linked
+
+  bool is_retired() const { return state.load(std::memory_order_acquire) == State::kRetired; }
+};
+
 // A thread's recorder with the ones for hooks inside hooks (signal handlers).
 //
 // Lies so that the outermost recorder's part that a forked child must not use (see
@@ -20,14 +35,12 @@ namespace autotrace {
 // before it, this one, and one with frames.
 struct ThreadRecorders {
   static constexpr int kInner = 4;
-  static constexpr size_t kInnerFramesBytes = 512;
+  static constexpr size_t kInnerFramesBytes = 384;
   static constexpr size_t kNameSize = 16;  // TASK_COMM_LEN
 
-  enum class State : uint32_t { kUsed, kRetired, kFree, kPreparing };
-
-  ThrownExceptions thrown;  // the outermost recorder's
-  std::atomic<State> state{State::kUsed};
-  ThreadRecorders* next = nullptr;  // in the list of all; never changes once linked
+  // Not constructed: zeroed memory, which most threads never touch.
+  alignas(ThrownExceptions) char thrown_memory[sizeof(ThrownExceptions)];
+  RecordersPlace* place = nullptr;
   uint64_t tid = 0;
   char name[kNameSize] = {};        // at its first call
   char final_name[kNameSize] = {};  // at its end; programs name their threads late
@@ -37,6 +50,8 @@ struct ThreadRecorders {
   Recorder outermost_recorder;
 
   Recorder* outermost() { return &outermost_recorder; }
+  // The outermost recorder's.
+  ThrownExceptions* thrown() { return reinterpret_cast<ThrownExceptions*>(thrown_memory); }
   template <typename Visit>
   void ForEachRecorder(Visit visit) {
     visit(&outermost_recorder);
@@ -46,8 +61,8 @@ struct ThreadRecorders {
   std::string_view first_name() const { return {name, strnlen(name, kNameSize)}; }
   // The last name that is known.
   std::string_view name_now() const {
-    const bool retired = state.load(std::memory_order_acquire) == State::kRetired;
-    return retired ? std::string_view(final_name, strnlen(final_name, kNameSize)) : first_name();
+    return place->is_retired() ? std::string_view(final_name, strnlen(final_name, kNameSize))
+                               : first_name();
   }
 };
 
@@ -64,16 +79,20 @@ class RecorderPool {
   // Background thread: visits all that are in use or retired since the last visit.
   template <typename Visit>
   void ForEach(Visit visit) {
-    for (ThreadRecorders* each = all_.load(std::memory_order_acquire); each != nullptr;
-         each = each->next) {
-      const auto state = each->state.load(std::memory_order_acquire);
-      if (state == ThreadRecorders::State::kUsed || state == ThreadRecorders::State::kRetired) {
-        visit(each);
+    for (RecordersPlace* place = all_.load(std::memory_order_acquire); place != nullptr;
+         place = place->next) {
+      const auto state = place->state.load(std::memory_order_acquire);
+      if (state == RecordersPlace::State::kUsed || state == RecordersPlace::State::kRetired) {
+        visit(place->recorders.load(std::memory_order_relaxed));
       }
     }
   }
   // Background thread, after the last chunk of a retired one has been seen: makes it available.
   void Recycle(ThreadRecorders* recorders);
+  // Background thread, now and then: unmaps what no thread has used for a while, but for a few.
+  void GiveMemoryBack();
+  // How many have memory.
+  size_t mapped() const;
 
   // In a forked child: forgets all but the calling thread's.
   void AfterFork(ThreadRecorders* own, const IdSecret& old_secret);
@@ -84,11 +103,16 @@ class RecorderPool {
   void set_recycle_at_once(bool at_once) { recycle_at_once_ = at_once; }
 
  private:
+  static constexpr size_t kPlacesAtATime = 100;
+
+  RecordersPlace* TakePlace();
+  RecordersPlace* AddPlaces();
   static ThreadRecorders* Map();
+  static void Unmap(ThreadRecorders* recorders);
   void Prepare(ThreadRecorders* recorders, const OuterParent& parent, StackRange stack);
 
   RecorderShared* shared_;
-  std::atomic<ThreadRecorders*> all_{nullptr};
+  std::atomic<RecordersPlace*> all_{nullptr};
   bool recycle_at_once_ = false;
   OuterParent process_parent_;
 };

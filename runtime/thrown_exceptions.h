@@ -42,12 +42,11 @@ struct ThrownException {
 
 class ThrownExceptions {
  public:
-  // To be called before use, on zeroed memory or for another thread.
-  void Reset() {
-    for (size_t i = 0; i < kPlaces; ++i) {
-      places_[i] = {};
-      places_[i].stack = stacks_[i];
-    }
+  // For another thread; zeroed memory needs it not, and is left as it is: most threads never throw.
+  void Forget() {
+    if (last_id_ == 0) return;
+    for (ThrownException& place : places_) place = {};
+    last_id_ = last_order_ = 0;
   }
 
   // Null when it is not known.
@@ -70,7 +69,7 @@ class ThrownExceptions {
                               : other.order < place->order;
       if (better) place = &other;
     }
-    *place = {raised, ++last_id_, now, 0, 0, nullptr, false, 0, place->stack};
+    *place = {raised, ++last_id_, now, 0, 0, nullptr, false, 0, stacks_[place - places_]};
     return place;
   }
 

@@ -36,6 +36,8 @@ SOURCE_ROOT = HERE.parent.parent
 PROGRAMS = HERE / "programs"
 # A program that hangs is a failure, not a hung test run.
 TIMEOUT_SECONDS = 120
+# Set by run_case.py --trees: what is read of a run is printed.
+show_trees = False
 
 
 class Skip(Exception):
@@ -145,7 +147,10 @@ class Run:
         return self.test.autotracer("export", "--to", form, data_dir=self.data_dir).stdout
 
     def forest(self, **options):
-        return span_tree.Forest(span_tree.parse_otlp(self.export()), **options)
+        forest = span_tree.Forest(span_tree.parse_otlp(self.export()), **options)
+        if show_trees:
+            print(textwrap.indent(forest.text(), "    "))
+        return forest
 
     def expect_tree(self, expected, outliving=(), **options):
         """Compares the whole of what was recorded; gives the spans for further questions."""

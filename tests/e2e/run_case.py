@@ -4,6 +4,7 @@
     run_case.py --list                         names of all cases
     run_case.py --paths paths.json NAME...     runs these; a part of a name will do
     run_case.py --paths paths.json             runs all
+    run_case.py --trees --paths paths.json a_generator a_coroutine   prints their trees, too
 
 paths.json says where the things under test are; CMake writes it to BUILD/tests/e2e/paths.json.
 Exit status: 0 all passed, 1 some failed, 77 all that were asked for cannot run on this machine.
@@ -40,6 +41,7 @@ def main():
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--list", action="store_true", help="print the names of all cases")
     parser.add_argument("--paths", help="the paths.json that CMake wrote")
+    parser.add_argument("--trees", action="store_true", help="print the trees that are compared")
     options = parser.parse_args()
 
     load_cases()
@@ -52,6 +54,7 @@ def main():
     if not names:
         parser.error(f"no case is named like {options.names}")
 
+    harness.show_trees = options.trees
     paths = harness.Paths.load(options.paths)
     failed = skipped = 0
     for name in names:

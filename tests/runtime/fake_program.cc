@@ -78,7 +78,6 @@ FakeThread::FakeThread(FakeProgram* program, size_t shadow_bytes)
   recorder_.Initialize(&program->shared(), program->NextThreadIndex(),
                        StackSegment::Place(shadow_memory_, shadow_bytes),
                        {kStackEnd - kStackBytes, kStackEnd}, ThreadId());
-  thrown_.Reset();
   recorder_.set_thrown_exceptions(&thrown_);
 }
 

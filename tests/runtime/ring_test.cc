@@ -373,6 +373,45 @@ TEST_CASE("a small tmpfs is nearly filled by the ring, a full one leads to priva
   });
 }
 
+TEST_CASE("a quiet ring gives memory back and takes it again") {
+  Ring::Options options;
+  options.size = uint64_t{16} << 20;
+  options.first_chunks = uint64_t{4} << 20;
+  options.folder = GENERATE(std::string("/dev/shm"), std::string());
+  Ring ring;
+  REQUIRE(ring.Create(options));
+  const uint32_t first = ring.chunks_with_memory();
+  while (ring.Grow()) {
+  }
+  const uint32_t most = ring.chunks_with_memory();
+  REQUIRE(most > 2 * first);
+  Ring::Chunk* used = ring.Claim(1, 1, 1, 1);
+  REQUIRE(used != nullptr);
+  used->data[5] = 77;
+  for (int i = 0; i < 50; ++i) ring.Shrink();
+  CHECK(ring.chunks_with_memory() == first);
+  // What is in use is left alone, and what has no memory is not given out.
+  CHECK(used->data[5] == 77);
+  std::vector<Ring::Chunk*> claimed;
+  while (Ring::Chunk* chunk = ring.Claim(2, 2, 1, 1)) claimed.push_back(chunk);
+  CHECK(claimed.size() == first - 1);
+  uint32_t parked = 0;
+  for (uint32_t i = 0; i < ring.chunk_count(); ++i) {
+    if (!ring.is_parked(i)) continue;
+    ++parked;
+    CHECK(std::count(claimed.begin(), claimed.end(), ring.chunk(i)) == 0);
+    CHECK(ring.chunk(i) != used);
+  }
+  CHECK(parked == most - first);
+  while (ring.Grow()) {
+  }
+  CHECK(ring.chunks_with_memory() == most);
+  while (Ring::Chunk* chunk = ring.Claim(3, 3, 1, 1)) claimed.push_back(chunk);
+  CHECK(claimed.size() == most - 1);
+  ring.Unlink();
+  ring.Abandon();
+}
+
 TEST_CASE("a tmpfs that is filled by others meanwhile stops the ring's growth and no more") {
   const TemporaryFolder folder;
   CheckOnTmpfs(folder.path(), "16m", [&] {

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <mutex>
 #include <set>
@@ -96,6 +97,61 @@ TEST_CASE("a retired recorder waits until it was seen, then it is used again") {
   CHECK(visited == 2);
   pool.Recycle(first);
   CHECK(pool.Acquire({}, kStack) == first);
+}
+
+TEST_CASE("memory that no thread uses any more is given back, but for a little") {
+  constexpr size_t kThreads = 200;
+  Shared shared;
+  RecorderPool pool(&shared);
+  std::vector<ThreadRecorders*> used;
+  for (size_t i = 0; i < kThreads; ++i) used.push_back(pool.Acquire({}, kStack));
+  CHECK(pool.mapped() == kThreads);
+  for (int look = 0; look < 10; ++look) pool.GiveMemoryBack();
+  CHECK(pool.mapped() == kThreads);
+  for (ThreadRecorders* recorders : used) {
+    pool.Retire(recorders);
+    pool.Recycle(recorders);
+  }
+  for (int look = 0; look < 10; ++look) pool.GiveMemoryBack();
+  CHECK(pool.mapped() < 20);
+  CHECK(pool.mapped() > 0);
+  // They serve again.
+  used.clear();
+  for (size_t i = 0; i < kThreads; ++i) used.push_back(pool.Acquire({}, kStack));
+  CHECK(std::set<ThreadRecorders*>(used.begin(), used.end()).size() == kThreads);
+  CHECK(pool.mapped() == kThreads);
+}
+
+TEST_CASE("threads that come and go while memory is given back always find some") {
+  Shared shared;
+  RecorderPool pool(&shared);
+  pool.set_recycle_at_once(true);
+  std::atomic<bool> stop{false};
+  std::thread background([&] {
+    while (!stop) pool.GiveMemoryBack();
+  });
+  std::vector<std::thread> threads;
+  std::atomic<int> missing{0};
+  for (int thread = 0; thread < 4; ++thread) {
+    threads.emplace_back([&] {
+      for (int round = 0; round < 300; ++round) {
+        std::vector<ThreadRecorders*> used;
+        for (int i = 0; i < 10; ++i) used.push_back(pool.Acquire({}, kStack));
+        for (ThreadRecorders* recorders : used) {
+          if (recorders == nullptr) {
+            ++missing;
+            continue;
+          }
+          recorders->outermost()->Enter(0x1000, 1, 1000);
+          pool.Retire(recorders);
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  stop = true;
+  background.join();
+  CHECK(missing == 0);
 }
 
 TEST_CASE("a reused recorder remembers nothing of the thread before") {
