@@ -29,7 +29,10 @@ namespace {
 using autotrace::exporter::Deadline;
 using autotrace::exporter::LiveExporter;
 using autotrace::exporter::LiveExporterOptions;
+using autotrace::exporter::SentMark;
 using LogLine = void (*)(const char* line);
+using Host = autotrace_export_host;
+using Counts = autotrace_export_counts;
 
 // Also keeps the sum of now and a timeout within the clock's range.
 constexpr uint64_t kLongestTimeoutNanos = uint64_t{24} * 60 * 60 * 1'000'000'000;
@@ -46,7 +49,8 @@ bool IsUsable(const autotrace_exporter* exporter) {
   return exporter != nullptr && exporter->owner == getpid();
 }
 
-autotrace_exporter* Open(const char* config_yaml, LogLine log) {
+autotrace_exporter* Open(const char* config_yaml, const Host& host) {
+  const LogLine log = host.log;
   const auto loaded = autotrace::filters::ParseConfig(config_yaml, "the exporter's configuration");
   if (!loaded.error.empty()) {
     log(loaded.error.c_str());
@@ -61,6 +65,12 @@ autotrace_exporter* Open(const char* config_yaml, LogLine log) {
   options.endpoint = config.otlp_endpoint;
   options.headers = config.otlp_headers;
   options.sender.request_timeout = Timeout(config.otlp_timeout);
+  if (host.sent != nullptr) {
+    options.sender.keep = true;
+    options.on_sent = [host](const SentMark& mark) {
+      host.sent(host.context, mark.position, mark.spans);
+    };
+  }
   auto live = LiveExporter::Create(options, [log](const std::string& line) { log(line.c_str()); });
   if (!live.ok()) {
     log(("spans are not exported: " + std::string(live.status().message())).c_str());
@@ -74,27 +84,32 @@ autotrace_exporter* Open(const char* config_yaml, LogLine log) {
 #define AUTOTRACE_EXPORTED extern "C" __attribute__((visibility("default")))
 
 AUTOTRACE_EXPORTED autotrace_exporter* autotrace_export_open(uint32_t abi_version,
-                                                             const char* config_yaml, LogLine log) {
+                                                             const char* config_yaml,
+                                                             const Host* host) {
+  if (abi_version < 2) return nullptr;  // the host is something else there
   try {
     if (abi_version != AUTOTRACE_EXPORT_ABI_VERSION) {
-      log("spans are not exported: libautotrace-cpp-export.so is of another version than the "
+      host->log("spans are not exported: libautotrace-cpp-export.so is of another version than the "
           "runtime library");
       return nullptr;
     }
-    return Open(config_yaml, log);
+    return Open(config_yaml, *host);
   } catch (const std::exception& exception) {
-    log(exception.what());
+    host->log(exception.what());
     return nullptr;
   }
 }
 
-AUTOTRACE_EXPORTED void autotrace_export_block(autotrace_exporter* exporter, uint16_t kind,
-                                               const void* payload, size_t size) {
-  if (!IsUsable(exporter)) return;
+AUTOTRACE_EXPORTED int autotrace_export_block(autotrace_exporter* exporter, uint16_t kind,
+                                              const void* payload, size_t size, uint64_t begin,
+                                              uint64_t end) {
+  if (!IsUsable(exporter)) return 0;
   try {
-    exporter->live->Block(kind, std::string_view(static_cast<const char*>(payload), size));
+    const std::string_view bytes(static_cast<const char*>(payload), size);
+    return exporter->live->Block(kind, bytes, {begin, end}) ? 0 : -1;
   } catch (const std::exception&) {
-    // Out of memory: the block is lost, the program goes on.
+    // Out of memory: the block is lost unless it is kept; the program goes on.
+    return end != 0 ? -1 : 0;
   }
 }
 
@@ -108,28 +123,32 @@ AUTOTRACE_EXPORTED int autotrace_export_flush(autotrace_exporter* exporter,
   }
 }
 
-AUTOTRACE_EXPORTED uint64_t autotrace_export_dropped(autotrace_exporter* exporter) {
-  if (!IsUsable(exporter)) return 0;
+AUTOTRACE_EXPORTED void autotrace_export_count(autotrace_exporter* exporter, Counts* counts) {
+  *counts = {};
+  if (!IsUsable(exporter)) return;
   try {
-    return exporter->live->dropped();
+    const autotrace::exporter::LiveCounts live = exporter->live->counts();
+    *counts = {live.unsent, live.dropped};
   } catch (const std::exception&) {
-    return 0;
+    // A lock that cannot be had; the counts are not known.
   }
 }
 
-AUTOTRACE_EXPORTED void autotrace_export_close(autotrace_exporter* exporter,
-                                               uint64_t timeout_nanos) {
+AUTOTRACE_EXPORTED void autotrace_export_close(autotrace_exporter* exporter, uint64_t timeout_nanos,
+                                               Counts* counts) {
+  *counts = {};
   if (!IsUsable(exporter)) return;
   try {
     exporter->live->Close(DeadlineIn(timeout_nanos));
   } catch (const std::exception&) {
     // As in autotrace_export_block; the destructor ends the thread.
   }
+  autotrace_export_count(exporter, counts);
   delete exporter;
 }
 
 static_assert(std::is_same_v<decltype(&autotrace_export_open), autotrace_export_open_t>);
 static_assert(std::is_same_v<decltype(&autotrace_export_block), autotrace_export_block_t>);
 static_assert(std::is_same_v<decltype(&autotrace_export_flush), autotrace_export_flush_t>);
-static_assert(std::is_same_v<decltype(&autotrace_export_dropped), autotrace_export_dropped_t>);
+static_assert(std::is_same_v<decltype(&autotrace_export_count), autotrace_export_count_t>);
 static_assert(std::is_same_v<decltype(&autotrace_export_close), autotrace_export_close_t>);

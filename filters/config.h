@@ -60,6 +60,7 @@ struct Config {
   // ---- where it goes
   std::string dir;                        // AUTOTRACE_DIR, absolute
   Tristate record = Tristate::kAuto;      // kAuto: unless an OTLP endpoint is set
+  bool spool = true;                      // see spools()
   uint64_t max_disk = uint64_t{1} << 30;  // bytes a run
   uint32_t keep_runs = 10;
   uint64_t ring_size = uint64_t{32} << 20;  // bytes
@@ -70,6 +71,8 @@ struct Config {
   std::vector<KeyValue> resource_attributes;
 
   bool live_export() const { return !otlp_endpoint.empty(); }
+  // What is sent is kept on disk until it was.
+  bool spools() const { return live_export() && spool; }
   bool recorded() const {
     return record == Tristate::kOn || (record == Tristate::kAuto && !live_export());
   }

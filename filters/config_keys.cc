@@ -296,6 +296,8 @@ std::vector<ConfigKey> OutputKeys() {
        "./autotrace.data"},
       Auto<&Config::record>("record", "AUTOTRACE_RECORD",
                             "record to disk; `auto`: unless an OTLP endpoint is set"),
+      Bool<&Config::spool>("spool", "AUTOTRACE_SPOOL",
+                           "keep on disk what is to be sent to the OTLP endpoint, until it was"),
       Size<&Config::max_disk>("max_disk", "AUTOTRACE_MAX_DISK",
                               "most bytes one run keeps on disk; the oldest go first"),
       Number<&Config::keep_runs, 1>("keep_runs", "AUTOTRACE_KEEP_RUNS",
@@ -391,7 +393,8 @@ std::string_view NearestConfigKey(std::string_view name) {
 
 const std::vector<std::string_view>& KnownVariables() {
   static const std::vector<std::string_view>* const variables = [] {
-    auto* all = new std::vector<std::string_view>{kConfigVariable, kRunVariable};
+    auto* all = new std::vector<std::string_view>{kConfigVariable, kRunVariable,
+                                                      kRunMadeVariable};
     for (const ConfigKey& key : ConfigKeys()) {
       if (key.environment != nullptr) all->push_back(key.environment);
     }

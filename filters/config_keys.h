@@ -47,7 +47,9 @@ std::string_view NearestConfigKey(std::string_view name);
 const std::vector<std::string_view>& KnownVariables();
 
 inline constexpr const char* kConfigVariable = "AUTOTRACE_CONFIG";
-inline constexpr const char* kRunVariable = "AUTOTRACE_RUN";  // a launch's own, not for people
+// A launch's own, not for people.
+inline constexpr const char* kRunVariable = "AUTOTRACE_RUN";
+inline constexpr const char* kRunMadeVariable = "AUTOTRACE_RUN_MADE";
 inline constexpr const char* kModulesVariable = "AUTOTRACE_MODULES";
 inline constexpr const char* kEnabledVariable = "AUTOTRACE_ENABLED";
 inline constexpr const char* kSdkDisabledVariable = "OTEL_SDK_DISABLED";

@@ -259,6 +259,7 @@ std::string Drainer::OpenFrameBlocks(size_t limit_bytes) {
     header.ticks = Now();
     header.count = static_cast<uint32_t>(copy(&frames, header.trace_id));
     if (header.count == 0) return;
+    LookAtOldest(frames);
     std::string payload;
     AppendStruct(&payload, header);
     payload.append(frames);
@@ -287,8 +288,23 @@ std::string Drainer::OpenFrameBlocks(size_t limit_bytes) {
   return blocks;
 }
 
+void Drainer::LookAtOldest(std::string_view frames) {
+  for (size_t at = 0; at + sizeof(format::OpenFrame) <= frames.size();
+       at += sizeof(format::OpenFrame)) {
+    format::OpenFrame frame;
+    memcpy(&frame, frames.data() + at, sizeof(frame));
+    if ((format::FlagsOf(frame.head) & format::kSpanInherited) != 0) continue;
+    has_open_calls_ = true;
+    oldest_starts_[0] = std::min(oldest_starts_[0], frame.start);
+    return;  // they are in the order in which they began
+  }
+}
+
 void Drainer::CopyOpenFrames() {
   format::RingHeader* header = shared_->ring.header();
+  oldest_starts_[1] = oldest_starts_[0];
+  oldest_starts_[0] = Now();
+  has_open_calls_ = false;
   shared_->open_frames_copied.store(UINT64_MAX, std::memory_order_relaxed);
   shared_->ring.PublishOpenFrames(OpenFrameBlocks(header->open_frames_capacity - sizeof(uint64_t)));
   const format::ClockPoint now = CurrentClockPoint();
@@ -309,9 +325,13 @@ void Drainer::EmitOpenFrames() {
 }
 
 void Drainer::EmitClock() {
+  constexpr size_t kMostFirstLines = 64;  // of the time before the exporter is loaded
   const format::ClockLine line = clock_lines_.Next(CurrentClockPoint());
+  if (first_lines_.size() < kMostFirstLines * sizeof(line)) AppendStruct(&first_lines_, line);
   Emit(format::BlockKind::kClock, {reinterpret_cast<const char*>(&line), sizeof(line)});
 }
+
+void Drainer::EmitFirstClockLines() { Emit(format::BlockKind::kClock, first_lines_); }
 
 void Drainer::EmitClockIfDue() {
   if (clock_lines_.IsDue(Now())) EmitClock();

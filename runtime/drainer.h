@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+#include <algorithm>
 #include <string>
 #include <unordered_set>
 #include <vector>
@@ -43,10 +44,17 @@ class Drainer {
 
   // Every 100 ms or so: a copy of the open spans into the ring, and a sign of life.
   void CopyOpenFrames();
+  // As of the last copy: is any call open that is this process's own?
+  bool has_open_calls() const { return has_open_calls_; }
+  // No span that comes from now on began before this moment, in ticks.
+  uint64_t oldest_start() const { return std::min(oldest_starts_[0], oldest_starts_[1]); }
   // The same to the sinks, at the end of the process.
   void EmitOpenFrames();
   void EmitClock();
   void EmitClockIfDue();
+  // Again, for a sink that was added late: spans that begin before its first line have the times
+  // that they have for the others.
+  void EmitFirstClockLines();
   void EmitCounters();
 
   uint64_t recorded_spans() const { return recorded_spans_; }
@@ -76,6 +84,7 @@ class Drainer {
   void EmitRecordsTo(BlockSink* sink, format::RecordsHeader header, std::string_view records,
                      uint64_t spans);
   std::string OpenFrameBlocks(size_t limit_bytes);
+  void LookAtOldest(std::string_view frames);
 
   RecorderShared* shared_;
   RecorderPool* pool_;
@@ -85,9 +94,14 @@ class Drainer {
   std::vector<Extent> extents_;
   std::vector<ThreadRecorders*> retired_;
   ClockLines clock_lines_{g_clock.ticks_per_second};
+  std::string first_lines_;
   std::unordered_set<uint32_t> introduced_;  // indices of threads that have not ended
   std::string waiting_for_ring_;             // metadata blocks that could not be added yet
   size_t functions_emitted_ = 0;
+  bool has_open_calls_ = false;
+  // Of calls that were open at the last copy, and at the one before: what was open then may have
+  // ended since and not have been drained yet.
+  uint64_t oldest_starts_[2] = {0, 0};
   uint64_t recorded_spans_ = 0;
   uint64_t bytes_ = 0;
 };

@@ -25,6 +25,10 @@ void* LoadLibrary() {
 
 void LogLine(const char* line) { Log(line); }
 
+void StoreSent(void* sent, uint64_t position, uint64_t spans) {
+  static_cast<SentFile*>(sent)->Store({position, spans, false});
+}
+
 template <typename Function>
 bool Resolve(void* library, const char* name, Function* function) {
   *function = reinterpret_cast<Function>(dlsym(library, name));
@@ -35,7 +39,7 @@ bool Resolve(void* library, const char* name, Function* function) {
 
 bool LiveExporter::IsSupported() { return true; }
 
-LiveExporter::LiveExporter(const std::string& config_yaml) {
+LiveExporter::LiveExporter(const std::string& config_yaml, SentFile* sent) {
   void* library = LoadLibrary();
   if (library == nullptr) {
     const char* why = dlerror();
@@ -47,21 +51,34 @@ LiveExporter::LiveExporter(const std::string& config_yaml) {
   if (!Resolve(library, "autotrace_export_open", &open) ||
       !Resolve(library, "autotrace_export_block", &block_) ||
       !Resolve(library, "autotrace_export_flush", &flush_) ||
-      !Resolve(library, "autotrace_export_dropped", &dropped_of_) ||
+      !Resolve(library, "autotrace_export_count", &count_) ||
       !Resolve(library, "autotrace_export_close", &close_)) {
     Log(std::string("cannot export live: ") + kLibrary + " is of another version");
     return;
   }
-  exporter_ = open(AUTOTRACE_EXPORT_ABI_VERSION, config_yaml.c_str(), LogLine);
+  const autotrace_export_host host = {LogLine, sent != nullptr ? StoreSent : nullptr, sent};
+  exporter_ = open(AUTOTRACE_EXPORT_ABI_VERSION, config_yaml.c_str(), &host);
 }
 
 bool LiveExporter::Block(format::BlockKind kind, std::string_view head, std::string_view body,
                          uint64_t) {
+  Hand(kind, head, body, 0, 0);
+  return true;
+}
+
+bool LiveExporter::Hand(format::BlockKind kind, std::string_view head, std::string_view body,
+                        uint64_t begin, uint64_t end) {
   if (exporter_ == nullptr) return true;
   payload_.assign(head);
   payload_.append(body);
-  block_(exporter_, static_cast<uint16_t>(kind), payload_.data(), payload_.size());
-  return true;
+  return block_(exporter_, static_cast<uint16_t>(kind), payload_.data(), payload_.size(), begin,
+                end) == 0;
+}
+
+autotrace_export_counts LiveExporter::counts() const {
+  autotrace_export_counts counts = final_counts_;
+  if (exporter_ != nullptr) count_(exporter_, &counts);
+  return counts;
 }
 
 bool LiveExporter::Flush(uint64_t timeout_nanos) {
@@ -70,10 +87,8 @@ bool LiveExporter::Flush(uint64_t timeout_nanos) {
 
 void LiveExporter::Close(uint64_t timeout_nanos) {
   if (exporter_ == nullptr) return;
-  flush_(exporter_, timeout_nanos);
-  dropped_ = dropped_of_(exporter_);
-  // Nothing is left to wait for. What it did not send within the time is given up.
-  close_(exporter_, 0);
+  close_(exporter_, timeout_nanos, &final_counts_);
+  is_closed_ = true;
   exporter_ = nullptr;
 }
 

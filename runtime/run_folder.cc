@@ -18,30 +18,17 @@
 
 #include "runtime/clock.h"
 #include "runtime/ring.h"
+#include "runtime/sent_file.h"
 
 namespace autotrace {
 namespace {
 
 constexpr char kRunVariable[] = "AUTOTRACE_RUN";
+constexpr char kMadeVariable[] = "AUTOTRACE_RUN_MADE";
 
 bool IsOwnFolder(const std::string& path) {
   struct stat status;
   return lstat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode) && status.st_uid == geteuid();
-}
-
-// mkdir -p, private to the user where a folder is made.
-bool MakeFolders(const std::string& path) {
-  for (size_t at = 1; at != std::string::npos;) {
-    at = path.find('/', at);
-    const std::string part = path.substr(0, at);
-    if (mkdir(part.c_str(), 0700) != 0 && errno != EEXIST) {
-      struct stat status;
-      if (stat(part.c_str(), &status) != 0) return false;
-    }
-    if (at != std::string::npos) ++at;
-  }
-  struct stat status;
-  return stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
 }
 
 // Sorts by time: 20261120-101533.123456-4711.
@@ -70,7 +57,10 @@ bool IsRunName(std::string_view name) {
 
 // Of the process whose files start like this; 0 when the name is not ours.
 pid_t ProcessOf(std::string_view file) {
-  if (!file.ends_with(".seg") && !file.ends_with(".summary") && !file.ends_with(".lock")) return 0;
+  if (!file.ends_with(".seg") && !file.ends_with(".summary") && !file.ends_with(".lock") &&
+      !file.ends_with(kSentSuffix)) {
+    return 0;
+  }
   return static_cast<pid_t>(atoi(std::string(file.substr(0, file.find('-'))).c_str()));
 }
 
@@ -88,10 +78,11 @@ void RemoveRings(const std::string& process) {
 }
 
 // Does the process that this file is of still write? Its pid tells, where it can be seen from here;
-// in another PID namespace, the lock that it holds on its latest segment.
+// in another PID namespace, the lock that it holds on its latest segment. `autotracer push` holds
+// one on the file that says what was sent.
 bool MayBeWritten(int folder, const std::string& name) {
   if (kill(ProcessOf(name), 0) == 0 || errno == EPERM) return true;
-  if (!name.ends_with(".seg")) return false;
+  if (!name.ends_with(".seg") && !name.ends_with(kSentSuffix)) return false;
   const int file = openat(folder, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   if (file < 0) return false;
   const bool locked = flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
@@ -99,35 +90,124 @@ bool MayBeWritten(int folder, const std::string& name) {
   return locked;
 }
 
+// "<pid>-<process key>" of a file's name.
+std::string_view StemOf(std::string_view file) { return file.substr(0, file.find('.')); }
+
+// What a file of a process says of sending: false when it says nothing.
+bool ReadSent(int folder, const std::string& name, SentFileContent* content) {
+  const std::string_view stem = StemOf(name);
+  const uint64_t key = strtoull(std::string(stem.substr(stem.find('-') + 1)).c_str(), nullptr, 16);
+  const int file = openat(folder, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  char bytes[kSentFileBytes];
+  const ssize_t got = file < 0 ? -1 : read(file, bytes, sizeof(bytes));
+  if (file >= 0) close(file);
+  return got > 0 && ParseSentFile({bytes, static_cast<size_t>(got)}, key, content);
+}
+
+// A run's folder, opened.
+class OpenedRun {
+ public:
+  explicit OpenedRun(const std::string& path) {
+    const int descriptor = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    folder_ = descriptor < 0 ? nullptr : fdopendir(descriptor);
+    if (folder_ == nullptr && descriptor >= 0) close(descriptor);
+  }
+  ~OpenedRun() {
+    if (folder_ != nullptr) closedir(folder_);
+  }
+  OpenedRun(const OpenedRun&) = delete;
+  OpenedRun& operator=(const OpenedRun&) = delete;
+
+  bool ok() const { return folder_ != nullptr; }
+  // Changed within the last minute.
+  bool IsYoung() const {
+    struct stat status;
+    return fstat(descriptor(), &status) == 0 && time(nullptr) - status.st_mtime < 60;
+  }
+  int descriptor() const { return dirfd(folder_); }
+  std::vector<std::string> Names() const {
+    std::vector<std::string> names;
+    rewinddir(folder_);
+    while (const dirent* entry = readdir(folder_)) {
+      const std::string_view name = entry->d_name;
+      if (name != "." && name != "..") names.emplace_back(name);
+    }
+    return names;
+  }
+  bool HasSegments() const {
+    const std::vector<std::string> names = Names();
+    return std::any_of(names.begin(), names.end(),
+                       [](const std::string& name) { return name.ends_with(".seg"); });
+  }
+  // Bytes of the segments of processes from which something is still to be sent. `only_spools`: that
+  // are there for nothing else.
+  uint64_t UnsentBytes(bool only_spools) const {
+    const std::vector<std::string> names = Names();
+    uint64_t bytes = 0;
+    for (const std::string& name : names) {
+      SentFileContent sent;
+      if (!name.ends_with(kSentSuffix) || !ReadSent(descriptor(), name, &sent)) continue;
+      if (sent.state.all || (only_spools && !sent.is_spool)) continue;
+      for (const std::string& other : names) {
+        struct stat status;
+        if (other.ends_with(".seg") && StemOf(other) == StemOf(name) &&
+            fstatat(descriptor(), other.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) {
+          bytes += static_cast<uint64_t>(status.st_size);
+        }
+      }
+    }
+    return bytes;
+  }
+
+ private:
+  DIR* folder_;
+};
+
 }  // namespace
 
-void RemoveRun(const std::string& path) {
-  const int descriptor = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  if (descriptor < 0) return;
-  DIR* folder = fdopendir(descriptor);
-  if (folder == nullptr) {
-    close(descriptor);
-    return;
+bool MakeFolders(const std::string& path, std::string* made) {
+  for (size_t at = 1; at != std::string::npos;) {
+    at = path.find('/', at);
+    const std::string part = path.substr(0, at);
+    if (mkdir(part.c_str(), 0700) == 0) {
+      if (made != nullptr && made->empty()) *made = part;
+    } else if (errno != EEXIST) {
+      struct stat status;
+      if (stat(part.c_str(), &status) != 0) return false;
+    }
+    if (at != std::string::npos) ++at;
   }
-  std::vector<std::string> files;
+  struct stat status;
+  return stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+void RemoveIfEmpty(const RunFolder& run) {
+  if (run.path.empty() || rmdir(run.path.c_str()) != 0 || run.made.empty()) return;
+  std::string folder = run.path;
+  do {
+    folder.resize(folder.rfind('/'));
+    if (folder.size() < run.made.size() || rmdir(folder.c_str()) != 0) return;
+  } while (folder != run.made);
+}
+
+uint64_t RemoveRun(const std::string& path) {
+  const OpenedRun folder(path);
+  if (!folder.ok()) return 0;
+  const std::vector<std::string> files = folder.Names();
   bool removable = true;
-  while (const dirent* entry = readdir(folder)) {
-    const std::string_view name = entry->d_name;
-    if (name == "." || name == "..") continue;
+  for (const std::string& name : files) {
     const pid_t pid = ProcessOf(name);
     // Something foreign, or a process that may still write: the run stays.
-    if (pid <= 0 || MayBeWritten(dirfd(folder), std::string(name))) removable = false;
-    files.emplace_back(name);
+    if (pid <= 0 || MayBeWritten(folder.descriptor(), name)) removable = false;
   }
-  if (removable) {
-    for (const std::string& file : files) {
-      // "<pid>-<key>": the same stands in the name of the ring that a killed process left.
-      RemoveRings(file.substr(0, file.find('.')));
-      unlinkat(dirfd(folder), file.c_str(), 0);
-    }
+  if (!removable) return 0;
+  const uint64_t unsent = folder.UnsentBytes(/*only_spools=*/false);
+  for (const std::string& file : files) {
+    // The same stands in the name of the ring that a killed process left.
+    RemoveRings(std::string(StemOf(file)));
+    unlinkat(folder.descriptor(), file.c_str(), 0);
   }
-  closedir(folder);
-  if (removable) rmdir(path.c_str());
+  return rmdir(path.c_str()) == 0 ? unsent : 0;
 }
 
 RunFolder OpenRunFolder(const std::string& dir) {
@@ -138,18 +218,32 @@ RunFolder OpenRunFolder(const std::string& dir) {
     if (path.rfind('/') == dir.size() && path.starts_with(dir) &&
         IsRunName(std::string_view(path).substr(dir.size() + 1)) && IsOwnFolder(path)) {
       run.path = path;
+      const char* made = getenv(kMadeVariable);
+      if (made != nullptr && path.starts_with(std::string(made) + "/")) run.made = made;
       return run;
     }
   }
   run.first = true;
   const std::string path = dir + "/" + NewRunName();
-  if (!MakeFolders(dir) || mkdir(path.c_str(), 0700) != 0) {
+  // Another launch that ends may remove the folder in between.
+  constexpr int kMostAttempts = 3;
+  bool began = false;
+  for (int attempt = 0; attempt < kMostAttempts && !began; ++attempt) {
+    began = MakeFolders(dir, &run.made) && mkdir(path.c_str(), 0700) == 0;
+    if (!began && errno != ENOENT) break;
+  }
+  if (!began) {
     run.error =
         "cannot make " + path + ": " + strerror(errno) + "; set AUTOTRACE_DIR to a writable folder";
     return run;
   }
   run.path = path;
   setenv(kRunVariable, path.c_str(), 1);
+  if (run.made.empty()) {
+    unsetenv(kMadeVariable);
+  } else {
+    setenv(kMadeVariable, run.made.c_str(), 1);
+  }
   return run;
 }
 
@@ -164,12 +258,20 @@ std::vector<std::string> RunsToPrune(const std::string& dir, uint32_t keep,
   closedir(folder);
   std::sort(runs.begin(), runs.end());
   if (runs.size() <= keep) return {};
-  runs.resize(runs.size() - std::max(keep, 1u));
+  // Spools do not push recordings out, nor the other way round. What holds nothing is of a process
+  // that has recorded nothing so far, and that can make its folder again.
+  uint32_t recordings = 0;
+  uint32_t spools = 0;
   std::vector<std::string> old;
-  for (const std::string& run : runs) {
-    const std::string path = dir + "/" + run;
-    if (path != current && IsOwnFolder(path)) old.push_back(path);
+  for (auto run = runs.rbegin(); run != runs.rend(); ++run) {
+    const std::string path = dir + "/" + *run;
+    const OpenedRun folder(path);
+    if (!folder.ok() || (!folder.HasSegments() && folder.IsYoung())) continue;
+    const bool is_spool = folder.UnsentBytes(/*only_spools=*/true) > 0;
+    const uint32_t rank = !folder.HasSegments() ? keep : is_spool ? spools++ : recordings++;
+    if (rank >= std::max(keep, 1u) && path != current && IsOwnFolder(path)) old.push_back(path);
   }
+  std::reverse(old.begin(), old.end());
   return old;
 }
 

@@ -73,7 +73,9 @@ void SegmentBeginning::AddModule(std::string_view payload) {
 }
 
 void SegmentBeginning::AddClock(std::string_view payload) {
-  for (format::ClockLine line; TakeFront(&payload, &line);) lines_.push_back(line);
+  for (format::ClockLine line; TakeFront(&payload, &line);) {
+    if (lines_.empty() || line.ticks > lines_.back().ticks) lines_.push_back(line);
+  }
   if (lines_.size() > kMostLines) JoinLines();
 }
 

@@ -3,8 +3,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/resource.h>
@@ -17,6 +15,8 @@
 
 #include "runtime/block_stream.h"
 #include "runtime/process_facts.h"
+#include "runtime/run_folder.h"
+#include "runtime/write_without_signal.h"
 
 namespace autotrace {
 namespace {
@@ -45,25 +45,6 @@ uint32_t CrcOf(std::string_view head, std::string_view body) {
   return Crc32c(body.data(), body.size(), Crc32c(head.data(), head.size()));
 }
 
-// writev(2) for any thread: growing past RLIMIT_FSIZE is an error and nothing else. (It raises
-// SIGXFSZ, which the background thread blocks, and other threads that write here do not.)
-ssize_t WriteWithoutSignal(int file, const iovec* pieces, int count) {
-  sigset_t too_large;
-  sigset_t before;
-  sigemptyset(&too_large);
-  sigaddset(&too_large, SIGXFSZ);
-  pthread_sigmask(SIG_BLOCK, &too_large, &before);
-  const ssize_t written = writev(file, pieces, count);
-  const int error = errno;
-  if (sigismember(&before, SIGXFSZ) == 0) {
-    const timespec at_once = {0, 0};
-    if (written < 0 && error == EFBIG) sigtimedwait(&too_large, nullptr, &at_once);
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  }
-  errno = error;
-  return written;
-}
-
 }  // namespace
 
 SegmentWriter::SegmentWriter(const Options& options) : options_(options) {
@@ -71,7 +52,7 @@ SegmentWriter::SegmentWriter(const Options& options) : options_(options) {
   reserve_ = ReserveFor(options_.folder);
   options_.segment_bytes =
       std::min(options_.segment_bytes, std::max<uint64_t>(options_.max_run_bytes / 8, 1 << 20));
-  if (OpenNext()) WriteBeginning();
+  if (!options_.is_spool) Begin();
 }
 
 SegmentWriter::~SegmentWriter() = default;
@@ -94,21 +75,42 @@ int SegmentWriter::Folder() {
   return folder_.number();
 }
 
+bool SegmentWriter::Begin() {
+  if (!segments_.empty()) return true;
+  bool began = OpenNext();
+  // The folder of a launch is removed with its last file, also by another process of it.
+  if (!began && options_.is_spool && last_error_ == ENOENT && MakeFolders(options_.folder)) {
+    folder_.Close();
+    began = OpenNext();
+  }
+  return began && WriteBeginning();
+}
+
 bool SegmentWriter::OpenNext() {
-  const uint32_t index = segments_.empty() ? 0 : segments_.back().index + 1;
+  const uint32_t index = next_index_;
   constexpr int kFlags = O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC | O_NOFOLLOW;
   const int folder = Folder();
   CutOffAt(segments_.empty() ? 0 : segments_.back().bytes);
-  if (folder < 0 || !file_.Adopt(openat(folder, NameOf(index).c_str(), kFlags, 0600))) {
+  const bool has_sent_file =
+      folder >= 0 && (options_.sent == nullptr || !segments_.empty() || MakeSentFile());
+  if (!has_sent_file || !file_.Adopt(openat(folder, NameOf(index).c_str(), kFlags, 0600))) {
     last_error_ = errno;
     if (error_ == 0) error_ = errno;
     return false;
   }
+  ++next_index_;
   // Refused by some network filesystems; then there are other signs of life.
   [[maybe_unused]] const int ignored = flock(file_.number(), LOCK_SH | LOCK_NB);
   reserved_to_ = 0;
   segments_.push_back({index, 0, 0});
   return true;
+}
+
+// Before the first segment: without it nobody would know that there is something to be sent.
+bool SegmentWriter::MakeSentFile() {
+  if (options_.sent->is_open()) return true;
+  return options_.sent->Create(Folder(), stem_ + kSentSuffix, options_.process_key,
+                               options_.is_spool, options_.sent->state());
 }
 
 bool SegmentWriter::WriteBeginning() {
@@ -119,7 +121,7 @@ bool SegmentWriter::WriteBeginning() {
 
 // The program may have closed our descriptor, and somebody may have removed the file.
 bool SegmentWriter::EnsureOpen() {
-  if (segments_.empty()) return OpenNext();
+  if (segments_.empty()) return Begin();
   if (!file_.IsOpen()) {
     const int folder = Folder();
     const std::string name = NameOf(segments_.back().index);
@@ -239,7 +241,13 @@ bool SegmentWriter::WriteBlock(format::BlockKind kind, std::string_view head,
 
 bool SegmentWriter::Block(format::BlockKind kind, std::string_view head, std::string_view body,
                           uint64_t spans) {
+  begin_ = end_ = 0;
   if (kind != format::BlockKind::kRecords) {
+    // A spool begins with the first records. What comes before is in its beginning.
+    if (options_.is_spool && segments_.empty()) {
+      beginning_.Remember(kind, head, body);
+      return true;
+    }
     return Store(kind, head, body, spans, beginning_.Remember(kind, head, body));
   }
   if (!Store(kind, head, body, spans, false)) return false;
@@ -247,7 +255,9 @@ bool SegmentWriter::Block(format::BlockKind kind, std::string_view head, std::st
   return true;
 }
 
-bool SegmentWriter::Refused(std::string_view head, std::string_view body, uint64_t) {
+bool SegmentWriter::Refused(std::string_view head, std::string_view body, uint64_t spans) {
+  begin_ = end_ = 0;
+  refused_spans_ += spans;
   beginning_.RememberRecords(head, body);
   return false;
 }
@@ -263,10 +273,13 @@ bool SegmentWriter::Store(format::BlockKind kind, std::string_view head, std::st
     // Also one whose beginning found no room at the time.
     const bool is_new = segments_.back().bytes == 0;
     if (is_new && !WriteBeginning()) return false;
+    begin_ = format::Position(segments_.back().index, segments_.back().bytes);
     if ((is_new && in_beginning) || WriteBlock(kind, head, body)) {
       segments_.back().spans += spans;
+      end_ = format::Position(segments_.back().index, segments_.back().bytes);
       return true;
     }
+    begin_ = 0;
     // RLIMIT_FSIZE holds for a file, so the next one has room.
     if (last_error_ != EFBIG || is_new || !OpenNext()) return false;
     KeepToLimit();
@@ -329,8 +342,7 @@ void SegmentWriter::WriteBeside(const std::string& suffix, std::string_view text
   const int file =
       openat(Folder(), name.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (file < 0) return;
-  iovec whole = {const_cast<char*>(text.data()), text.size()};
-  [[maybe_unused]] const ssize_t written = WriteWithoutSignal(file, &whole, 1);
+  [[maybe_unused]] const ssize_t written = WriteWithoutSignal(file, text);
   close(file);
 }
 

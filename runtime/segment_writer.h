@@ -7,6 +7,9 @@
 // before use (see own_descriptor.h); the folder is held open, so that chroot(2) and chdir(2) change
 // nothing.
 //
+// A *spool* is there to be sent: it makes no file before there are records, and what was sent is
+// removed.
+//
 // A process holds a shared flock(2) on its latest segment: other processes see that it lives, also
 // from other PID namespaces.
 // Background thread only, after the constructor.
@@ -22,6 +25,7 @@
 #include "runtime/block_sink.h"
 #include "runtime/own_descriptor.h"
 #include "runtime/segment_beginning.h"
+#include "runtime/sent_file.h"
 
 namespace autotrace {
 
@@ -32,9 +36,12 @@ class SegmentWriter final : public BlockSink {
     uint64_t process_key = 0;
     uint64_t max_run_bytes = uint64_t{1} << 30;
     uint64_t segment_bytes = uint64_t{64} << 20;
+    bool is_spool = false;
+    // What says how far everything was sent; made with the first segment. Null: nothing is sent.
+    SentFile* sent = nullptr;
   };
 
-  // Opens the first segment. See error() for why it failed.
+  // Opens the first segment, unless it is a spool's. See error() for why it failed.
   explicit SegmentWriter(const Options& options);
   ~SegmentWriter() override;
 
@@ -46,13 +53,31 @@ class SegmentWriter final : public BlockSink {
   void Close(uint64_t timeout_nanos) override;
 
   bool ok() const { return error_ == 0; }
-  int error() const { return error_; }  // errno of the first failure
+  int error() const { return error_; }            // errno of the first failure
+  int last_error() const { return last_error_; }  // of the latest
   // Spans in segments that were removed to keep to the limit.
   uint64_t removed_spans() const { return removed_spans_; }
   // Looks for segments that somebody else removed; how many spans were in those so far.
   uint64_t FindDeletedSpans();
   // Makes "<stem><suffix>" anew, private to the user; silently left out where it cannot be written.
   void WriteBeside(const std::string& suffix, std::string_view text);
+  // Begins a spool that has no file yet, because calls are open that are to be known after a kill.
+  bool Begin();
+  bool has_segments() const { return !segments_.empty(); }
+  // Where the last block stands; both 0 when it is in no file. See format::Position.
+  uint64_t block_begin() const { return begin_; }
+  uint64_t block_end() const { return end_; }
+  // Removes segments that lie wholly before this place, but the last.
+  void RemoveBefore(uint64_t position);
+  // Removes everything. The next records begin a new file.
+  void RemoveAll();
+  // Spans that are in the files and were not sent.
+  uint64_t SpansAfter(const SentState& sent);
+  // Have spans that were handed in gone missing from the files?
+  bool HasLost() { return removed_spans_ + refused_spans_ + FindDeletedSpans() > 0; }
+  // Nothing that is open began before, nor will anything that ends be of an earlier time.
+  void ForgetClockBefore(uint64_t ticks) { beginning_.ForgetClockBefore(ticks); }
+
   // In a forked child: gives back the descriptors, which are the parent's.
   void CloseInChild();
   // "<folder>/<pid>-<key>", to which suffixes are added.
@@ -69,6 +94,8 @@ class SegmentWriter final : public BlockSink {
   // For openat(2): the folder's descriptor, opened again when the program closed it.
   int Folder();
   bool OpenNext();
+  bool MakeSentFile();
+  uint64_t SpansInFile(const std::string& name, uint64_t offset);
   // The header and what every segment repeats.
   bool WriteBeginning();
   bool EnsureOpen();
@@ -87,6 +114,10 @@ class SegmentWriter final : public BlockSink {
   std::string stem_;
   SegmentBeginning beginning_;
   std::deque<Segment> segments_;
+  uint32_t next_index_ = 0;
+  uint64_t begin_ = 0;
+  uint64_t end_ = 0;
+  uint64_t refused_spans_ = 0;
   uint64_t own_bytes_ = 0;
   uint64_t removed_spans_ = 0;
   uint64_t deleted_spans_ = 0;

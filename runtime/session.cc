@@ -108,12 +108,7 @@ bool Session::Begin() {
   fork_mark_.Set();
   executable_ = ExecutablePath();
   kernel_start_time_ = KernelStartTime();
-  if (config_.recorded()) {
-    run_ = OpenRunFolder(config_.dir);
-    if (run_.path.empty())
-      Log(run_.error + (SendsLive() ? "" : "; this run is not traced"));
-    if (run_.path.empty() && !SendsLive()) return false;
-  }
+  if (!OpenRun()) return false;
   if (!shared_.decisions.Initialize() || !CreateRing()) {
     Log("no memory for the ring; this run is not traced");
     return false;
@@ -186,6 +181,21 @@ void Session::ChooseUnwinder() {
   if (config_.exception_stacktrace) shared_.capture_thrown_stack = capture;
 }
 
+// False: there is nowhere to record to.
+bool Session::OpenRun() {
+  if (!config_.recorded() && !config_.spools()) return true;
+  run_ = OpenRunFolder(config_.dir);
+  if (!run_.path.empty()) return true;
+  if (!SendsLive()) {
+    Log(run_.error + "; this run is not traced");
+  } else if (config_.recorded()) {
+    Log(run_.error + "; spans are sent only");
+  } else {
+    Log(run_.error + "; spans are sent, but those that wait when the program is killed are lost");
+  }
+  return SendsLive();
+}
+
 // On a thread of its own with a descriptor table of its own: the program opens files at the same
 // time, and the numbers it gets are not to depend on ours.
 void Session::RemoveOldRuns() {
@@ -201,7 +211,10 @@ void Session::RemoveOldRuns() {
         try {
           for (const std::string& run : session->old_runs_) {
             const ForkGate::Inside inside(&session->cleaner_gate_);
-            RemoveRun(run);
+            if (const uint64_t unsent = RemoveRun(run); unsent > 0) {
+              Log("removed " + run + " with " + std::to_string(unsent / 1024) +
+                  " KiB that were not sent, to keep to keep_runs; autotracer push sends what is left");
+            }
           }
           RemoveOrphanedRings(session->shared_.ring.path(), &session->cleaner_gate_);
         } catch (const std::exception&) {
@@ -243,23 +256,39 @@ bool Session::CreateRing() {
 
 void Session::OpenSinks() {
   drainer_ = std::make_unique<Drainer>(&shared_, &pool_, &modules_, &decider_);
-  segments_.reset();
   live_.reset();
-  if (!run_.path.empty()) {
-    SegmentWriter::Options options;
-    options.folder = run_.path;
-    options.process_key = process_key_;
-    options.max_run_bytes = config_.max_disk;
-    segments_ = std::make_unique<SegmentWriter>(options);
-    if (!segments_->ok()) {
-      Log("cannot write to " + run_.path + ": " + strerror(segments_->error()));
-      segments_.reset();
-    } else {
-      drainer_->AddSink(segments_.get());
-    }
-  }
+  spool_.reset();
+  segments_.reset();
+  sent_.reset();
+  if (!run_.path.empty()) OpenSegments();
   AnnounceProcess();
   // The live exporter is loaded by the background thread: it brings libraries with it.
+}
+
+void Session::OpenSegments() {
+  constexpr uint64_t kSpoolSegmentBytes = uint64_t{4} << 20;  // so that what was sent goes soon
+  SegmentWriter::Options options;
+  options.folder = run_.path;
+  options.process_key = process_key_;
+  options.max_run_bytes = config_.max_disk;
+  options.is_spool = !config_.recorded();
+  if (options.is_spool) options.segment_bytes = kSpoolSegmentBytes;
+  if (config_.spools()) {
+    sent_ = std::make_unique<SentFile>();
+    options.sent = sent_.get();
+  }
+  segments_ = std::make_unique<SegmentWriter>(options);
+  if (!segments_->ok()) {
+    Log("cannot write to " + run_.path + ": " + strerror(segments_->error()));
+    segments_.reset();
+    sent_.reset();
+    return;
+  }
+  if (!config_.spools()) return drainer_->AddSink(segments_.get());
+  spool_ =
+      std::make_unique<Spool>(segments_.get(), sent_.get(), run_.path, config_.recorded());
+  drainer_->AddSink(spool_.get());
+  spool_->Begin();
 }
 
 void Session::AnnounceProcess() {

@@ -27,6 +27,8 @@
 #include "runtime/recorder.h"
 #include "runtime/run_folder.h"
 #include "runtime/segment_writer.h"
+#include "runtime/sent_file.h"
+#include "runtime/spool.h"
 #include "runtime/thread_recorders.h"
 
 namespace autotrace {
@@ -88,7 +90,9 @@ class Session {
   bool Begin();
   bool CreateRing();
   void ChooseUnwinder();
+  bool OpenRun();
   void OpenSinks();
+  void OpenSegments();
   void AnnounceProcess();
   std::string ProcessPayload() const;
   void StartThread();
@@ -102,7 +106,10 @@ class Session {
   void AnswerFlush(uint32_t flush);
   void WaitForWork(const Drainer::PassResult& pass);
   void Housekeeping(uint64_t now);
+  void LeaveNothing();
   void Finish();
+  Spool::Outcome CloseExport();
+  void TellOfUnsent(const Spool::Outcome& outcome) const;
   void WriteSummary();
   void WarnOfUnmatchedPatterns() const;
   filters::DroppedMatch FindDropped(const filters::Pattern& pattern) const;
@@ -117,12 +124,17 @@ class Session {
   Decider decider_;
   std::unique_ptr<Drainer> drainer_;
   RunFolder run_;
+  // How far everything was sent; while the live exporter lives, and longer.
+  std::unique_ptr<SentFile> sent_;
   std::unique_ptr<SegmentWriter> segments_;
+  std::unique_ptr<Spool> spool_;  // writes to segments_
   std::unique_ptr<LiveExporter> live_;
-  // What these three were in the processes that this one was forked from.
+  // What these were in the processes that this one was forked from.
   struct Abandoned {
     std::unique_ptr<Drainer> drainer;
+    std::unique_ptr<SentFile> sent;
     std::unique_ptr<SegmentWriter> segments;
+    std::unique_ptr<Spool> spool;
     std::unique_ptr<LiveExporter> live;
   };
   std::vector<Abandoned> parents_;
@@ -149,6 +161,7 @@ class Session {
   std::atomic<uint64_t> flush_timeout_{0};
   std::atomic<bool> flush_complete_{true};
   std::atomic<bool> copy_open_frames_{false};
+  std::atomic<bool> leave_nothing_{false};  // the program may be replaced after the next flush
   std::atomic<bool> stopped_{false};
   bool finished_ = false;  // all of Finish was done
 };

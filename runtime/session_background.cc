@@ -49,9 +49,14 @@ void Session::RunInBackground() {
       // lasts.
       while (shared_.ring.Grow()) {
       }
-      live_ = std::make_unique<LiveExporter>(filters::ToYaml(config_, true));
+      live_ = std::make_unique<LiveExporter>(filters::ToYaml(config_, true), sent_.get());
       if (live_->ok()) {
-        drainer_->AddSink(live_.get());
+        if (spool_ != nullptr) {
+          spool_->set_live(live_.get());
+        } else {
+          drainer_->AddSink(live_.get());
+        }
+        drainer_->EmitFirstClockLines();
         AnnounceProcess();
         drainer_->EmitAllModules();
       }
@@ -83,9 +88,13 @@ void Session::RunInBackground() {
 void Session::AnswerFlush(uint32_t flush) {
   const ForkGate::Inside inside(&gate_);
   bool complete = segments_ == nullptr || segments_->Flush(0);
-  if (live_ != nullptr) {
-    complete = live_->Flush(flush_timeout_.load(std::memory_order_relaxed)) && complete;
+  const uint64_t timeout = flush_timeout_.load(std::memory_order_relaxed);
+  if (spool_ != nullptr) {
+    complete = spool_->Flush(timeout) && complete;
+  } else if (live_ != nullptr) {
+    complete = live_->Flush(timeout) && complete;
   }
+  if (leave_nothing_.exchange(false, std::memory_order_acq_rel)) LeaveNothing();
   flush_complete_.store(complete, std::memory_order_relaxed);
   flush_done_.store(flush, std::memory_order_release);
   FutexWake(&flush_done_);
@@ -119,7 +128,18 @@ void Session::Housekeeping(uint64_t now) {
   pool_.GiveMemoryBack();
   if (now - quiet_since_ > kQuietTime) shared_.ring.Shrink();
   drainer_->CopyOpenFrames();
+  if (segments_ != nullptr) segments_->ForgetClockBefore(drainer_->oldest_start());
+  if (spool_ != nullptr) {
+    if (drainer_->has_open_calls()) spool_->Begin();
+    spool_->RemoveSent();
+  }
   drainer_->EmitClockIfDue();
+}
+
+// Where the program is replaced nobody else will remove what was sent.
+void Session::LeaveNothing() {
+  if (spool_ == nullptr || drainer_->has_open_calls()) return;
+  if (spool_->RemoveIfAllSent()) RemoveIfEmpty(run_);
 }
 
 void Session::Finish() {
@@ -132,28 +152,49 @@ void Session::Finish() {
   });
   while (drainer_->Pass().bytes > 0) {
   }
+  drainer_->CopyOpenFrames();
+  if (spool_ != nullptr && drainer_->has_open_calls()) spool_->Begin();
   drainer_->EmitOpenFrames();
   drainer_->EmitClock();
   auto& counters = shared_.ring.header()->counters;
-  if (segments_ != nullptr) {
+  if (segments_ != nullptr && config_.recorded()) {
     counters[static_cast<int>(format::Counter::kDroppedDiskCap)].store(segments_->removed_spans(),
                                                                        std::memory_order_relaxed);
     shared_.ring.Count(format::Counter::kDroppedDisk, segments_->FindDeletedSpans());
   }
-  if (live_ != nullptr && live_->ok()) {
-    // Before the counters are written, since it adds to them.
-    live_->Close(config_.otlp_timeout);
-    counters[static_cast<int>(format::Counter::kDroppedExport)].store(live_->dropped_spans(),
-                                                                      std::memory_order_relaxed);
-  }
+  // Before the counters are written, since it adds to them.
+  const Spool::Outcome outcome = CloseExport();
+  counters[static_cast<int>(format::Counter::kDroppedExport)].store(
+      outcome.dropped + (config_.recorded() ? 0 : outcome.lost), std::memory_order_relaxed);
   drainer_->EmitCounters();
   const format::ClockPoint end = CurrentClockPoint();
   drainer_->Emit(format::BlockKind::kEnd, {reinterpret_cast<const char*>(&end), sizeof(end)});
   if (segments_ != nullptr) segments_->Close(0);
   shared_.ring.header()->finished.store(1, std::memory_order_release);
   shared_.ring.Unlink();
+  TellOfUnsent(outcome);
   WriteSummary();
+  if (spool_ != nullptr && !config_.recorded()) RemoveIfEmpty(run_);
   finished_ = true;
+}
+
+Spool::Outcome Session::CloseExport() {
+  if (live_ != nullptr && live_->ok()) live_->Close(config_.otlp_timeout);
+  if (spool_ != nullptr) return spool_->Settle(drainer_->has_open_calls());
+  Spool::Outcome outcome;
+  if (live_ != nullptr) outcome.dropped = live_->counts().dropped;
+  return outcome;
+}
+
+void Session::TellOfUnsent(const Spool::Outcome& outcome) const {
+  if (outcome.lost > 0) {
+    Log(std::to_string(outcome.lost) + " spans were neither sent nor " +
+        (config_.recorded() ? "recorded" : "kept on disk") + " and are lost");
+  }
+  if (outcome.kept > 0) {
+    Log(std::to_string(outcome.kept) + " spans were not sent and are kept; send them with: " +
+        "autotracer push " + run_.path);
+  }
 }
 
 void Session::WriteSummary() {
@@ -163,14 +204,15 @@ void Session::WriteSummary() {
   for (int i = 0; i < static_cast<int>(format::Counter::kCount); ++i) {
     facts.counters[i] = shared_.ring.header()->counters[i].load(std::memory_order_relaxed);
   }
-  if (segments_ != nullptr) {
+  if (segments_ != nullptr && config_.recorded()) {
     facts.spans -= std::min(facts.spans, facts.counters[int(format::Counter::kDroppedDisk)] +
                                              facts.counters[int(format::Counter::kDroppedDiskCap)]);
   }
-  facts.run_path = segments_ != nullptr ? run_.path : "";
+  const bool is_recorded = segments_ != nullptr && config_.recorded();
+  facts.run_path = is_recorded ? run_.path : "";
   facts.endpoint = live_ != nullptr ? config_.otlp_endpoint : "";
   const std::string text = SummaryText(facts);
-  if (segments_ != nullptr) segments_->WriteBeside(".summary", text + "\n");
+  if (is_recorded) segments_->WriteBeside(".summary", text + "\n");
   WarnOfUnmatchedPatterns();
   const bool first = run_.first || run_.path.empty();
   const bool wanted = config_.summary == filters::Tristate::kOn ||

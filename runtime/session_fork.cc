@@ -37,6 +37,7 @@ void Session::BeforeExec() {
   const InternalThreadScope internal;
   // So that it copies open frames, whenever it did so last.
   copy_open_frames_.store(true, std::memory_order_release);
+  leave_nothing_.store(true, std::memory_order_release);
   Flush(kExecTimeout);
 }
 
@@ -87,11 +88,13 @@ void Session::BecomeTheChild() {
   thread_.Forget();
   stop_.store(0, std::memory_order_relaxed);
   if (segments_ != nullptr) segments_->CloseInChild();
+  if (sent_ != nullptr) sent_->CloseInChild();
   try {
     // Kept, never looked at: if the fork did not wait for the parent's background thread, that one
     // may have been in the middle of anything.
     parents_.emplace_back();
-    parents_.back() = {std::move(drainer_), std::move(segments_), std::move(live_)};
+    parents_.back() = {std::move(drainer_), std::move(sent_), std::move(segments_), std::move(spool_),
+                       std::move(live_)};
     modules_.AfterFork();
     if (!CreateRing()) {
       g_state.store(SessionState::kOff, std::memory_order_release);

@@ -297,6 +297,46 @@ struct CounterEntry {
   uint64_t value;
 };
 
+// ---- What was sent ---------------------------------------------------------------------------
+
+// A place between two blocks of a process: a segment's index and an offset in it.
+constexpr uint64_t Position(uint32_t segment, uint64_t offset) {
+  return uint64_t{segment} << 32 | offset;
+}
+constexpr uint32_t SegmentOf(uint64_t position) { return static_cast<uint32_t>(position >> 32); }
+constexpr uint64_t OffsetOf(uint64_t position) { return position & 0xffffffff; }
+
+inline constexpr char kSentMagic[8] = {'A', 'T', 'R', 'C', 'S', 'N', 'T', '\n'};
+
+// The first bytes of a file "<pid>-<process key>.sent". Two slots follow it at header_size; of those
+// whose checksum is right, the one with the larger generation holds.
+struct SentHeader {
+  char magic[8];
+  uint32_t version;
+  uint32_t header_size;
+  uint64_t process_key;
+  uint32_t flags;  // kSentSpool
+  uint32_t reserved;
+};
+static_assert(sizeof(SentHeader) == 32);
+enum SentFlag : uint32_t {
+  kSentSpool = 1,  // the segments are there to be sent and go when they were
+};
+
+// All blocks that end at `position` or before it were sent, and the first `spans` spans of the
+// block that begins there.
+struct SentSlot {
+  uint64_t generation;  // counts up from 1; the slot is the one of its parity
+  uint64_t position;
+  uint64_t spans;
+  uint32_t state;  // kSentAll
+  uint32_t crc32c;  // of what stands before it
+};
+static_assert(sizeof(SentSlot) == 32);
+enum SentState : uint32_t {
+  kSentAll = 1,  // also what was made of open calls at the end; nothing is left to send
+};
+
 // ---- Ring ------------------------------------------------------------------------------------
 
 inline constexpr char kRingMagic[8] = {'A', 'T', 'R', 'C', 'R', 'N', 'G', '\n'};

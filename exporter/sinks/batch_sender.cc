@@ -21,9 +21,10 @@ constexpr char kThreadName[] = "autotrace-otlp";
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<BatchSender>> BatchSender::Start(
-    BatchSenderOptions options, std::unique_ptr<OtlpTransport> transport, OnFailure on_failure) {
+    BatchSenderOptions options, std::unique_ptr<OtlpTransport> transport, OnFailure on_failure,
+    OnSent on_sent) {
   std::unique_ptr<BatchSender> sender(
-      new BatchSender(options, std::move(transport), std::move(on_failure)));
+      new BatchSender(options, std::move(transport), std::move(on_failure), std::move(on_sent)));
   // A new thread inherits the mask, and so do those that libcurl makes: none of them ever runs one
   // of the program's signal handlers.
   sigset_t all;
@@ -40,17 +41,27 @@ absl::StatusOr<std::unique_ptr<BatchSender>> BatchSender::Start(
 }
 
 BatchSender::BatchSender(BatchSenderOptions options, std::unique_ptr<OtlpTransport> transport,
-                         OnFailure on_failure)
+                         OnFailure on_failure, OnSent on_sent)
     : options_(options),
       transport_(std::move(transport)),
       on_failure_(std::move(on_failure)),
+      on_sent_(std::move(on_sent)),
       batcher_(encoding_, options.batch,
-               [this](OtlpRequest request) { return Enqueue(std::move(request)); }) {}
+               [this](OtlpRequest request) { return Enqueue(std::move(request)); }),
+      jitter_(static_cast<uint32_t>(Clock::now().time_since_epoch().count())) {}
 
 BatchSender::~BatchSender() { Close(Clock::now()); }
 
+// ---- Handing in --------------------------------------------------------------------------------
+
 absl::Status BatchSender::Consume(const Span& span) {
   const std::lock_guard lock(mutex_);
+  if (!block_is_kept_ && queue_bytes_ >= options_.max_queue_bytes) {
+    ++dropped_.queue_full;
+    return absl::OkStatus();
+  }
+  ledger_.AddSpan();
+  ++consumed_spans_;
   const absl::Status status = batcher_.Consume(span);
   if (batcher_.pending_spans() == 0) {
     batch_due_ = Deadline::max();
@@ -62,8 +73,10 @@ absl::Status BatchSender::Consume(const Span& span) {
 }
 
 absl::Status BatchSender::Enqueue(OtlpRequest request) {
-  if (closing_ || queue_bytes_ + request.body.size() > options_.max_queue_bytes) {
+  const bool is_full = queue_bytes_ + request.body.size() > options_.max_queue_bytes;
+  if (!options_.keep && (closing_ || is_full)) {
     (closing_ ? dropped_.unsent : dropped_.queue_full) += request.spans;
+    done_spans_ += request.spans;
     return absl::OkStatus();
   }
   queue_bytes_ += request.body.size();
@@ -77,12 +90,49 @@ void BatchSender::FlushBatch() {
   batch_due_ = Deadline::max();
 }
 
+void BatchSender::BeginBlock(uint64_t position, bool in_file, uint64_t sent_before) {
+  const std::lock_guard lock(mutex_);
+  ledger_.Begin(position, in_file, sent_before);
+  block_is_kept_ = in_file;
+}
+
+void BatchSender::EndBlock(uint64_t position) {
+  const std::lock_guard lock(mutex_);
+  ledger_.End(position);
+  block_is_kept_ = true;
+}
+
+bool BatchSender::IsFull() const {
+  const std::lock_guard lock(mutex_);
+  return stopped_ || queue_bytes_ >= options_.max_queue_bytes;
+}
+
+bool BatchSender::WaitForRoom() {
+  std::unique_lock lock(mutex_);
+  done_.wait(lock, [this] { return stopped_ || queue_bytes_ < options_.max_queue_bytes; });
+  return !stopped_;
+}
+
+// ---- Waiting and asking ------------------------------------------------------------------------
+
 bool BatchSender::Flush(Deadline deadline) {
   std::unique_lock lock(mutex_);
   const uint64_t dropped_before = dropped_.total();
+  const uint64_t failed_before = failed_attempts_;
   FlushBatch();
-  const bool in_time = idle_.wait_until(lock, deadline, [this] { return queue_.empty(); });
-  return in_time && dropped_.total() == dropped_before;
+  retry_at_ = Deadline::min();
+  work_.notify_one();
+  done_.wait_until(lock, deadline, [&] {
+    return queue_.empty() || stopped_ || failed_attempts_ != failed_before;
+  });
+  return queue_.empty() && !stopped_ && dropped_.total() == dropped_before;
+}
+
+bool BatchSender::SendAll() {
+  std::unique_lock lock(mutex_);
+  FlushBatch();
+  done_.wait(lock, [this] { return queue_.empty() || stopped_; });
+  return queue_.empty() && !stopped_;
 }
 
 void BatchSender::Close(Deadline deadline) {
@@ -92,6 +142,7 @@ void BatchSender::Close(Deadline deadline) {
     FlushBatch();
     closing_ = true;
     close_deadline_ = deadline;
+    retry_at_ = Deadline::min();
     work_.notify_one();
   }
   transport_->LimitTo(deadline);
@@ -103,6 +154,23 @@ DroppedSpans BatchSender::dropped() const {
   return dropped_;
 }
 
+uint64_t BatchSender::sent() const {
+  const std::lock_guard lock(mutex_);
+  return sent_spans_;
+}
+
+uint64_t BatchSender::unsent() const {
+  const std::lock_guard lock(mutex_);
+  return consumed_spans_ - done_spans_;
+}
+
+bool BatchSender::has_stopped() const {
+  const std::lock_guard lock(mutex_);
+  return stopped_;
+}
+
+// ---- The thread --------------------------------------------------------------------------------
+
 void BatchSender::Run() {
   pthread_setname_np(pthread_self(), kThreadName);
   for (;;) {
@@ -110,8 +178,10 @@ void BatchSender::Run() {
       SendUntilClosed();
       return;
     } catch (const std::exception&) {
-      // Out of memory. The program must not die of it: what was waiting is lost, sending goes on.
+      // Out of memory. The program must not die of it: what was waiting is lost (or, if it is kept
+      // elsewhere, left to be sent from there), sending goes on.
       const std::lock_guard lock(mutex_);
+      stopped_ = options_.keep;
       DropQueue(&DroppedSpans::failed);
       batch_due_ = Deadline::max();
     }
@@ -125,22 +195,29 @@ void BatchSender::SendUntilClosed() {
 }
 
 void BatchSender::DropQueue(uint64_t DroppedSpans::*cause) {
-  for (const OtlpRequest& request : queue_) dropped_.*cause += request.spans;
+  if (!options_.keep) {
+    for (const OtlpRequest& request : queue_) {
+      dropped_.*cause += request.spans;
+      done_spans_ += request.spans;
+    }
+  }
   queue_.clear();
   queue_bytes_ = 0;
-  idle_.notify_all();
+  done_.notify_all();
 }
 
 // True when there is a request to send, false when it is time to end.
 bool BatchSender::WaitForWork(std::unique_lock<std::mutex>& lock) {
   bool resting = false;
   for (;;) {
-    if (closing_ && (queue_.empty() || Clock::now() >= close_deadline_)) return false;
-    if (!queue_.empty()) return true;
-    if (Clock::now() >= batch_due_) {
+    const Deadline now = Clock::now();
+    if (closing_ && (queue_.empty() || stopped_ || now >= close_deadline_)) return false;
+    if (now >= batch_due_) {
       FlushBatch();
       continue;
     }
+    const bool is_waiting = !queue_.empty() && !stopped_;
+    if (is_waiting && now >= retry_at_) return true;
     if (!resting) {
       lock.unlock();
       transport_->Rest();
@@ -148,10 +225,12 @@ bool BatchSender::WaitForWork(std::unique_lock<std::mutex>& lock) {
       resting = true;
       continue;  // much may have changed meanwhile
     }
-    if (batch_due_ == Deadline::max()) {
+    Deadline until = std::min(batch_due_, closing_ ? close_deadline_ : Deadline::max());
+    if (is_waiting) until = std::min(until, retry_at_);
+    if (until == Deadline::max()) {
       work_.wait(lock);
     } else {
-      work_.wait_until(lock, batch_due_);
+      work_.wait_until(lock, until);
     }
   }
 }
@@ -161,15 +240,49 @@ void BatchSender::SendFront(std::unique_lock<std::mutex>& lock) {
   const OtlpRequest& request = queue_.front();
   lock.unlock();
   const SendResult result = transport_->Send(request.body, Clock::now() + options_.request_timeout);
+  const bool again = MayPass(result);
+  const bool stops = options_.stop_when_refused && RefusesAll(result);
   const bool accepted = result.outcome == SendOutcome::kAccepted;
-  const uint64_t lost =
-      accepted ? std::min<uint64_t>(result.rejected_spans, request.spans) : request.spans;
+  const uint64_t lost = again || stops ? 0
+                        : accepted     ? std::min<uint64_t>(result.rejected_spans, request.spans)
+                                       : request.spans;
   if (on_failure_ && (!accepted || lost > 0 || !result.detail.empty())) on_failure_(result, lost);
   lock.lock();
+  if (again) return PlanRetry(result);
+  if (stops) {
+    stopped_ = true;
+    done_.notify_all();
+    return;
+  }
+  failures_ = 0;
   dropped_.failed += lost;
+  sent_spans_ += request.spans - lost;
+  done_spans_ += request.spans;
+  if (on_sent_) {
+    const SentMark mark = ledger_.MarkOf(done_spans_);
+    lock.unlock();
+    on_sent_(mark);
+    lock.lock();
+  }
   queue_bytes_ -= request.body.size();
   queue_.pop_front();
-  if (queue_.empty()) idle_.notify_all();
+  done_.notify_all();
+}
+
+void BatchSender::PlanRetry(const SendResult& result) {
+  const Deadline now = Clock::now();
+  ++failed_attempts_;
+  if (failures_ == 0) first_failure_ = now;
+  const auto longest =
+      std::min(options_.longest_backoff, options_.first_backoff * (1 << std::min(failures_, 20)));
+  ++failures_;
+  std::uniform_int_distribution<int64_t> backoff(longest.count() / 2, longest.count());
+  retry_at_ = now + std::chrono::nanoseconds(backoff(jitter_));
+  // At the end nobody waits for an endpoint that is away.
+  const bool in_vain = closing_ && (!WasReached(result) || retry_at_ >= close_deadline_);
+  const bool for_too_long = now - first_failure_ >= options_.give_up_after;
+  stopped_ = stopped_ || in_vain || for_too_long;
+  done_.notify_all();
 }
 
 }  // namespace autotrace::exporter

@@ -36,10 +36,15 @@ std::string AdviceForStatus(int status) {
     case 502:
     case 503:
     case 504:
-      return "the endpoint is overloaded or down; these spans are lost";
+      return "the endpoint is overloaded or down";
     default:
       return "see the endpoint's own log";
   }
+}
+
+std::string AdviceForProtocol(const std::string& endpoint) {
+  return LooksLikeGrpc(endpoint) ? "port 4317 usually speaks gRPC; OTLP over HTTP is at port 4318"
+                                 : "is it an OTLP endpoint for HTTP?";
 }
 
 std::string Advice(const std::string& endpoint, const SendResult& result) {
@@ -54,10 +59,11 @@ std::string Advice(const std::string& endpoint, const SendResult& result) {
       return "check the scheme (http or https) and the certificate";
     case SendOutcome::kHttpStatus:
       return AdviceForStatus(result.http_status);
+    case SendOutcome::kConnectionLost:
+      return LooksLikeGrpc(endpoint) ? AdviceForProtocol(endpoint)
+                                     : "it was closed before there was an answer";
     case SendOutcome::kProtocolError:
-      return LooksLikeGrpc(endpoint)
-                 ? "port 4317 usually speaks gRPC; OTLP over HTTP is at port 4318"
-                 : "is it an OTLP endpoint for HTTP?";
+      return AdviceForProtocol(endpoint);
     case SendOutcome::kAccepted:
       break;
   }
@@ -78,6 +84,9 @@ std::string Reason(const SendResult& result) {
       break;
     case SendOutcome::kTlsFailed:
       reason = "TLS failed";
+      break;
+    case SendOutcome::kConnectionLost:
+      reason = "connection lost";
       break;
     case SendOutcome::kHttpStatus:
       reason = absl::StrCat("HTTP status ", result.http_status);
@@ -102,7 +111,7 @@ std::string DescribeFailure(const std::string& endpoint, const SendResult& resul
                      : absl::StrCat(endpoint, " accepted spans with a warning: ", result.detail);
   }
   return absl::StrCat("cannot send spans to ", endpoint, ": ", Reason(result), "; ",
-                      Advice(endpoint, result));
+                      Advice(endpoint, result), MayPass(result) ? "; trying again" : "");
 }
 
 FailureLog::FailureLog(std::string endpoint, std::function<void(const std::string& line)> log)
@@ -118,7 +127,7 @@ void FailureLog::Summarize(const DroppedSpans& dropped) {
   std::vector<std::string> causes;
   if (dropped.queue_full > 0) causes.push_back(absl::StrCat(dropped.queue_full, " queue full"));
   if (dropped.failed > 0) causes.push_back(absl::StrCat(dropped.failed, " failed or rejected"));
-  if (dropped.unsent > 0) causes.push_back(absl::StrCat(dropped.unsent, " out of time at the end"));
+  if (dropped.unsent > 0) causes.push_back(absl::StrCat(dropped.unsent, " unsent at the end"));
   log_(absl::StrCat(Count(dropped.total()), " did not reach ", endpoint_, ": ",
                     absl::StrJoin(causes, ", ")));
 }

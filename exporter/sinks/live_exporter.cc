@@ -14,7 +14,8 @@ absl::StatusOr<std::unique_ptr<LiveExporter>> LiveExporter::Create(
       options.sender, std::move(*transport),
       [failures = &exporter->failures_](const SendResult& result, uint64_t spans) {
         failures->Report(result, spans);
-      });
+      },
+      options.on_sent);
   if (!sender.ok()) return sender.status();
   exporter->sender_ = std::move(*sender);
   return exporter;
@@ -22,16 +23,29 @@ absl::StatusOr<std::unique_ptr<LiveExporter>> LiveExporter::Create(
 
 LiveExporter::LiveExporter(const LiveExporterOptions& options,
                            std::function<void(const std::string& line)> log)
-    : log_(std::move(log)),
+    : keeps_(options.sender.keep),
+      log_(std::move(log)),
       failures_(EndpointForPeople(options.endpoint), log_),
       decoder_(options.decode) {}
 
-void LiveExporter::Block(uint16_t kind, std::string_view payload) {
+bool LiveExporter::Block(uint16_t kind, std::string_view payload, const BlockPlace& place) {
+  if (!keeps_) {
+    LogOnce(decoder_.Block(kind, payload, *sender_));
+    return true;
+  }
+  refused_block_ = refused_block_ || (place.in_file() && sender_->IsFull());
+  if (refused_block_) return false;
+  refused_block_ = true;  // until all of it was taken: there may be no memory for it
+  sender_->BeginBlock(place.begin, place.in_file());
   LogOnce(decoder_.Block(kind, payload, *sender_));
+  sender_->EndBlock(place.end);
+  refused_block_ = false;
+  return true;
 }
 
 void LiveExporter::Close(Deadline deadline) {
-  LogOnce(decoder_.End(*sender_));
+  // What was open then is not known if there are blocks that it has not seen.
+  if (!refused_block_) LogOnce(decoder_.End(*sender_));
   const DecodeStatistics& statistics = decoder_.statistics();
   for (const std::string& warning : statistics.warnings) log_(warning);
   if (statistics.suppressed_pipeline_ids > 0) {

@@ -1,6 +1,7 @@
 #include "exporter/sinks/otlp_http.h"
 
 #include <curl/curl.h>
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <string.h>
@@ -47,6 +48,16 @@ size_t StoreBody(char* data, size_t, size_t size, void* target) {
   return size;
 }
 
+// Initialized by curl, OpenSSL would take itself apart at exit, when a request may still be under
+// way. Here it is only told not to, and only if nobody uses it yet.
+void KeepTlsUntilTheEnd() {
+  constexpr uint64_t kNoAtExit = 0x00080000;  // OPENSSL_INIT_NO_ATEXIT, openssl/crypto.h
+  using Initialize = int (*)(uint64_t options, const void* settings);
+  const auto initialize =
+      reinterpret_cast<Initialize>(dlsym(RTLD_DEFAULT, "OPENSSL_init_crypto"));
+  if (initialize != nullptr) initialize(kNoAtExit, nullptr);
+}
+
 bool IsPrintable(std::string_view text) {
   return std::all_of(text.begin(), text.end(),
                      [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != 0x7f; });
@@ -83,6 +94,12 @@ SendOutcome OutcomeOf(CURLcode code) {
       return SendOutcome::kCannotConnect;
     case CURLE_OPERATION_TIMEDOUT:
       return SendOutcome::kTimedOut;
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+    case CURLE_GOT_NOTHING:
+    case CURLE_PARTIAL_FILE:
+    case CURLE_OUT_OF_MEMORY:  // as little an answer
+      return SendOutcome::kConnectionLost;
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE:
@@ -123,7 +140,10 @@ OtlpHttpSender::~OtlpHttpSender() {
 bool OtlpHttpSender::Prepare() {
   // Once in a process and never undone: curl_global_cleanup would also take away what the program
   // itself uses.
-  static const bool curl_works = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+  static const bool curl_works = [] {
+    KeepTlsUntilTheEnd();
+    return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+  }();
   if (!curl_works) return false;
   easy_ = curl_easy_init();
   if (easy_ == nullptr) return false;
@@ -163,7 +183,7 @@ SendResult OtlpHttpSender::Send(std::string_view body, Deadline deadline) {
     const std::lock_guard lock(multi_mutex_);
     multi_ = curl_multi_init();
   }
-  if (multi_ == nullptr) return {SendOutcome::kProtocolError, 0, 0, "out of memory"};
+  if (multi_ == nullptr) return {SendOutcome::kConnectionLost, 0, 0, "out of memory"};
   Response response;
   curl_easy_setopt(easy_, CURLOPT_POSTFIELDS, body.data());
   curl_easy_setopt(easy_, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
@@ -181,14 +201,14 @@ SendResult OtlpHttpSender::Send(std::string_view body, Deadline deadline) {
 
 bool OtlpHttpSender::Perform(Deadline deadline, int* code) {
   if (curl_multi_add_handle(multi_, easy_) != CURLM_OK) {
-    *code = CURLE_FAILED_INIT;
+    *code = CURLE_OUT_OF_MEMORY;
     return true;
   }
   const absl::Cleanup remove = [this] { curl_multi_remove_handle(multi_, easy_); };
   for (;;) {
     int running = 0;
     if (curl_multi_perform(multi_, &running) != CURLM_OK) {
-      *code = CURLE_FAILED_INIT;
+      *code = CURLE_OUT_OF_MEMORY;
       return true;
     }
     int messages = 0;

@@ -21,7 +21,8 @@ enum class SendOutcome : uint8_t {
   kCannotConnect,  // refused, unreachable
   kTimedOut,
   kTlsFailed,
-  kHttpStatus,     // answered, but not with 2xx: see http_status
+  kConnectionLost,  // before there was a whole answer
+  kHttpStatus,      // answered, but not with 2xx: see http_status
   kProtocolError,  // anything else, such as an answer that is not HTTP
 };
 
@@ -33,6 +34,14 @@ struct SendResult {
   // reason. May be empty.
   std::string detail;
 };
+
+// Is the same request worth sending again? No answer came, or one that OTLP calls retryable
+// (https://opentelemetry.io/docs/specs/otlp/#failures-1).
+bool MayPass(const SendResult& result);
+// Was there somebody at the other end?
+bool WasReached(const SendResult& result);
+// Would every other request be refused in the same way? Not where it is this one's content or size.
+bool RefusesAll(const SendResult& result);
 
 class OtlpTransport {
  public:

@@ -61,18 +61,20 @@ std::string Yaml(const std::string& endpoint) {
 
 class Exporter {
  public:
-  explicit Exporter(const std::string& endpoint) {
+  // `keeps`: what is handed in is kept until it was sent.
+  explicit Exporter(const std::string& endpoint, bool keeps = false) {
     log_lines.clear();
+    const autotrace_export_host host = {Log, keeps ? Sent : nullptr, this};
     handle_ = Load<autotrace_export_open_t>("autotrace_export_open")(AUTOTRACE_EXPORT_ABI_VERSION,
-                                                                     Yaml(endpoint).c_str(), Log);
+                                                                     Yaml(endpoint).c_str(), &host);
     const std::lock_guard lock(log_mutex);
     INFO((log_lines.empty() ? std::string() : log_lines[0]));
     REQUIRE(handle_ != nullptr);
   }
   ~Exporter() { Close(0); }
 
-  void Block(const StreamBlock& block) {
-    block_(handle_, block.kind, block.payload.data(), block.payload.size());
+  int Block(const StreamBlock& block, uint64_t begin = 0, uint64_t end = 0) {
+    return block_(handle_, block.kind, block.payload.data(), block.payload.size(), begin, end);
   }
   void Blocks(const std::vector<StreamBlock>& blocks) {
     for (const StreamBlock& block : blocks) Block(block);
@@ -88,17 +90,32 @@ class Exporter {
   int Flush(uint64_t timeout) {
     return Load<autotrace_export_flush_t>("autotrace_export_flush")(handle_, timeout);
   }
-  uint64_t Dropped() {
-    return Load<autotrace_export_dropped_t>("autotrace_export_dropped")(handle_);
+  autotrace_export_counts Counts() {
+    autotrace_export_counts counts;
+    Load<autotrace_export_count_t>("autotrace_export_count")(handle_, &counts);
+    return counts;
   }
-  void Close(uint64_t timeout) {
+  uint64_t Dropped() { return Counts().dropped; }
+  // The final counts.
+  autotrace_export_counts Close(uint64_t timeout) {
+    autotrace_export_counts counts = {};
     if (handle_ != nullptr) {
-      Load<autotrace_export_close_t>("autotrace_export_close")(handle_, timeout);
+      Load<autotrace_export_close_t>("autotrace_export_close")(handle_, timeout, &counts);
     }
     handle_ = nullptr;
+    return counts;
   }
 
+  // What the exporter told last of what was sent. Read after Close.
+  uint64_t sent_position = 0;
+  uint64_t sent_spans = 0;
+
  private:
+  static void Sent(void* context, uint64_t position, uint64_t spans) {
+    static_cast<Exporter*>(context)->sent_position = position;
+    static_cast<Exporter*>(context)->sent_spans = spans;
+  }
+
   const autotrace_export_block_t block_ = Load<autotrace_export_block_t>("autotrace_export_block");
   autotrace_exporter* handle_ = nullptr;
 };
@@ -178,12 +195,51 @@ TEST_CASE("an endpoint that refuses connections is one line, and a count at the 
   Exporter exporter(receiver.url());
   exporter.Trace(5'000);
   CHECK(exporter.Flush(60 * kSecond) == -1);
-  CHECK(exporter.Dropped() == 5'001);
+  CHECK(exporter.Dropped() == 0);  // it may come back
   REQUIRE(log_lines.size() == 1);
   CHECK(log_lines[0].find("cannot send spans to " + receiver.url() + ": cannot connect") == 0);
-  exporter.Close(60 * kSecond);
+  const auto start = Clock::now();
+  CHECK(exporter.Close(60 * kSecond).dropped == 5'001);
+  CHECK(Clock::now() - start < seconds(20));
   REQUIRE(log_lines.size() == 2);
-  CHECK(log_lines[1] == "5001 spans did not reach " + receiver.url() + ": 5001 failed or rejected");
+  CHECK(log_lines[1] == "5001 spans did not reach " + receiver.url() + ": 5001 unsent at the end");
+}
+
+TEST_CASE("spans that are kept are unsent at the end, not dropped, and a full queue says so") {
+  const Receiver receiver({"--refuse"});
+  Exporter exporter(receiver.url(), /*keeps=*/true);
+  uint64_t position = 100;
+  for (const StreamBlock& block : test::StreamHead()) {
+    CHECK(exporter.Block(block, position, position + 8) == 0);
+    position += 8;
+  }
+  uint64_t handed_in = 0;
+  while (handed_in < 300'000 &&
+         exporter.Block(test::StreamChildren(2 + handed_in, 1000), position, position + 8) == 0) {
+    handed_in += 1000;
+    position += 8;
+  }
+  CHECK(handed_in < 300'000);  // more than 32 MiB of requests
+  // From then on no block is taken.
+  CHECK(exporter.Block(test::StreamChildren(500'000, 1), position, position + 8) == -1);
+  const autotrace_export_counts counts = exporter.Close(60 * kSecond);
+  CHECK(counts.unsent == handed_in);
+  CHECK(counts.dropped == 0);
+  CHECK(exporter.sent_position == 0);
+  for (const std::string& line : log_lines) CHECK(line.find("did not reach") == std::string::npos);
+}
+
+TEST_CASE("an endpoint that has what was kept is told by its place") {
+  const Receiver receiver;
+  Exporter exporter(receiver.url(), /*keeps=*/true);
+  for (const StreamBlock& block : test::StreamHead()) exporter.Block(block, 100, 200);
+  exporter.Block(test::StreamChildren(2, 700), 200, 300);
+  CHECK(exporter.Flush(60 * kSecond) == 0);
+  const autotrace_export_counts counts = exporter.Close(60 * kSecond);
+  CHECK(counts.unsent == 0);
+  CHECK(exporter.sent_position == 300);
+  CHECK(exporter.sent_spans == 0);
+  CHECK(Summary(receiver) == "requests=3 largest=512 spans=701 traces=1 roots=1 orphans=0\n");
 }
 
 TEST_CASE("an endpoint that answers with an error is one line for each status") {
@@ -192,7 +248,7 @@ TEST_CASE("an endpoint that answers with an error is one line for each status") 
         {"--answer", status, "--content-type", "text/plain", "--echo-header", "authorization"});
     Exporter exporter(receiver.url());
     exporter.Trace(2'000);
-    exporter.Close(60 * kSecond);
+    exporter.Close(2 * kSecond);  // 503 is tried again for as long
     REQUIRE(log_lines.size() == 2);
     CHECK(log_lines[0].find(std::string("HTTP status ") + status + " (refused: ****)") !=
           std::string::npos);
@@ -231,9 +287,10 @@ TEST_CASE("a damaged block is one line and does not stop the others") {
 
 TEST_CASE("what cannot work is refused with a reason") {
   const auto open = Load<autotrace_export_open_t>("autotrace_export_open");
-  const auto refused = [&open](uint32_t version, const std::string& yaml) {
+  const autotrace_export_host host = {Log, nullptr, nullptr};
+  const auto refused = [&](uint32_t version, const std::string& yaml) {
     log_lines.clear();
-    CHECK(open(version, yaml.c_str(), Log) == nullptr);
+    CHECK(open(version, yaml.c_str(), &host) == nullptr);
     REQUIRE(log_lines.size() == 1);
     return log_lines[0];
   };

@@ -209,7 +209,7 @@ TEST_CASE("each kind of failure is logged once, with what to do, and a count at 
   CHECK(lines[0] ==
         "cannot send spans to http://host:4317/v1/traces: cannot connect (Connection refused); is "
         "a collector listening there? See OTEL_EXPORTER_OTLP_ENDPOINT (or "
-        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, with its path)");
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, with its path); trying again");
   CHECK(Contains(lines[1], "HTTP status 404 (nothing here); check the path"));
   CHECK(Contains(lines[2], "HTTP status 503; the endpoint is overloaded or down"));
   CHECK(Contains(lines[3], "failed (weird); port 4317 usually speaks gRPC"));

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """An OTLP/HTTP endpoint for tests.
 
-Prints the port it listens on (127.0.0.1, chosen by the kernel), stores each request as
-NNNN.body and NNNN.headers.json in --dir, and ends when its standard input is closed, so it
-never outlives the test. --answer, --body and the like make it behave badly.
+Prints the port it listens on (127.0.0.1, chosen by the kernel unless --port says otherwise), stores
+each request as NNNN.body and NNNN.headers.json in --dir, and ends when its standard input is closed,
+so it never outlives the test. --answer, --body and the like make it behave badly; --mode-file makes
+it change its behaviour while it runs.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import pathlib
 import socket
 import sys
 import threading
+import time
 
 
 def parse_arguments():
@@ -27,12 +29,16 @@ def parse_arguments():
     parser.add_argument("--echo-header", help="answer with this request header's value")
     parser.add_argument("--stall", action="store_true", help="take requests, never answer")
     parser.add_argument("--garbage", action="store_true", help="answer with what is not HTTP")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--mode-file", type=pathlib.Path,
+                        help="what to do now: ok, slow, stall, or an HTTP status")
     parser.add_argument("--refuse", action="store_true", help="refuse connections")
     return parser.parse_args()
 
 
 def make_handler(arguments, stopped):
-    numbers = itertools.count()
+    # A receiver that was started again goes on counting.
+    numbers = itertools.count(len(list(arguments.dir.glob("*.headers.json"))))
 
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -40,9 +46,14 @@ def make_handler(arguments, stopped):
         def do_POST(self):
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             self.store(body)
-            if arguments.stall:
+            mode = arguments.mode_file.read_text().strip() if arguments.mode_file else "ok"
+            if mode == "slow":
+                time.sleep(0.05)
+            if arguments.stall or mode == "stall":
                 stopped.wait()
                 self.close_connection = True
+            elif mode.isdigit():
+                self.answer(int(mode))
             elif arguments.garbage:
                 self.wfile.write(b"\x00\x00\x12\x04 this is not HTTP\r\n\r\n")
                 self.close_connection = True
@@ -59,11 +70,11 @@ def make_handler(arguments, stopped):
             partial.write_bytes(body)
             partial.rename(arguments.dir / f"{stem}.body")
 
-        def answer(self):
+        def answer(self, status=None):
             body = bytes.fromhex(arguments.body_hex) or arguments.body.encode()
             if arguments.echo_header:
                 body = f"refused: {self.headers.get(arguments.echo_header)}".encode()
-            self.send_response(arguments.answer)
+            self.send_response(status or arguments.answer)
             self.send_header("Content-Type", arguments.content_type)
             self.send_header("Content-Length", str(len(body)))
             if arguments.location:
@@ -77,19 +88,25 @@ def make_handler(arguments, stopped):
     return Handler
 
 
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_):
+        """Clients that were killed are what some tests are about."""
+
+
 def main():
     arguments = parse_arguments()
     arguments.dir.mkdir(parents=True, exist_ok=True)
     if arguments.refuse:
         # Bound but not listening: connections are refused, and nobody else gets the port.
         bound = socket.socket()
-        bound.bind(("127.0.0.1", 0))
+        bound.bind(("127.0.0.1", arguments.port))
         print(bound.getsockname()[1], flush=True)
         sys.stdin.read()
         return
     stopped = threading.Event()
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), make_handler(arguments, stopped))
-    server.daemon_threads = True
+    server = Server(("127.0.0.1", arguments.port), make_handler(arguments, stopped))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(server.server_address[1], flush=True)
     sys.stdin.read()
