@@ -25,6 +25,7 @@ struct Options {
   uint64_t keep = 10;
   bool has_keep = false;
   std::string older_than;
+  bool unsent = false;
 };
 
 uint64_t NowUnixNanos() {
@@ -74,7 +75,14 @@ int Clean(const Options& options, const CommandContext& context) {
   uint64_t removed = 0;
   uint64_t bytes = 0;
   int exit_code = kExitOk;
+  uint64_t unsent_runs = 0;
+  uint64_t unsent_spans = 0;
   for (const exporter::Run& run : RunsToRemove(*runs, rule)) {
+    if (const uint64_t spans = options.unsent ? 0 : UnsentOf(run).spans; spans > 0) {
+      ++unsent_runs;
+      unsent_spans += spans;
+      continue;
+    }
     if (absl::Status status = RemoveRun(run); !status.ok()) {
       PrintError(status);
       exit_code = kExitFailed;
@@ -94,6 +102,11 @@ int Clean(const Options& options, const CommandContext& context) {
     text += Concat("; removed ", Counted(rings, "ring"), " that dead programs left");
   }
   printf("%s\n", text.c_str());
+  if (unsent_runs > 0) {
+    PrintMessage(Concat("kept ", Counted(unsent_runs, "run"), " with ",
+                        Counted(unsent_spans, "span"), " that were not sent: autotracer push sends "
+                        "them, autotracer clean --unsent removes them, too"));
+  }
   return exit_code;
 }
 
@@ -108,10 +121,12 @@ void AddCleanCommand(CLI::App* app, CommandContext* context) {
   command->add_flag("--all", options->all, "remove all runs")->excludes(keep);
   command->add_option("--older-than", options->older_than, "only runs that began so long ago")
       ->type_name("AGE");
+  command->add_flag("--unsent", options->unsent, "also runs with spans that were not sent");
   command->add_option("--dir", context->dir, "where runs lie")->type_name("DIR");
   command->footer(
-      R"(Never removes a run of a running program, nor a folder that is no run. Removes as well what killed
-programs left in shared memory, when their run is gone.
+      R"(Never removes a run of a running program, nor a folder that is no run, nor, without --unsent, spans
+that were to be sent to an OTLP endpoint and were not. Removes as well what killed programs left in
+shared memory, when their run is gone.
 
 Examples:
   autotracer clean                     all but the newest 10

@@ -38,6 +38,13 @@ std::string DescribeState(const exporter::Run& run) {
   return parts.empty() ? "empty" : Join(parts, ", ");
 }
 
+// "12,345 spans, 1.2 MiB"; empty where nothing was to be sent or everything was.
+std::string DescribeUnsent(const exporter::Run& run) {
+  const exporter::Unsent unsent = UnsentOf(run);
+  if (unsent.spans == 0) return "";
+  return Concat(Counted(unsent.spans, "span"), ", ", HumanBytes(unsent.bytes));
+}
+
 int ListRecordedRuns(const CommandContext& context) {
   const std::string folder = RunsFolder(context.dir);
   const auto runs = exporter::ListRuns(folder);
@@ -51,13 +58,17 @@ int ListRecordedRuns(const CommandContext& context) {
                         "with --dir"));
     return kExitFailed;
   }
-  using Row = std::array<std::string, 6>;
-  std::vector<Row> rows = {{"run", "started", "processes", "state", "size", "program"}};
+  using Row = std::array<std::string, 7>;
+  std::vector<Row> rows = {
+      {"run", "started", "processes", "state", "size", "not yet sent", "program"}};
   for (const exporter::Run& run : *runs) {
     rows.push_back({Printable(run.name), HumanTime(run.start_unix_nanos),
                     HumanCount(run.processes.size()), DescribeState(run), HumanBytes(run.bytes),
-                    DescribePrograms(run)});
+                    DescribeUnsent(run), DescribePrograms(run)});
   }
+  // Few runs are to be sent at all.
+  const bool has_unsent = std::any_of(rows.begin() + 1, rows.end(),
+                                      [](const Row& row) { return !row[5].empty(); });
   std::array<size_t, std::tuple_size_v<Row>> widths{};
   for (const Row& row : rows) {
     for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], DisplayWidth(row[i]));
@@ -67,7 +78,8 @@ int ListRecordedRuns(const CommandContext& context) {
     const std::string line =
         Concat(PadRight(row[0], widths[0]), "  ", PadRight(row[1], widths[1]), "  ",
                PadLeft(row[2], widths[2]), "  ", PadRight(row[3], widths[3]), "  ",
-               PadLeft(row[4], widths[4]), "  ", row[5]);
+               PadLeft(row[4], widths[4]), "  ",
+               has_unsent ? PadLeft(row[5], widths[5]) + "  " : "", row[6]);
     puts(Styled(line, &row == &rows[0] ? Style::kDim : Style::kPlain, colour).c_str());
   }
   return kExitOk;
@@ -80,6 +92,7 @@ void AddListCommand(CLI::App* app, CommandContext* context) {
   command->add_option("--dir", context->dir, "where runs lie")->type_name("DIR");
   command->footer(
       R"(State: running; ended: in an orderly way; died: killed or crashed, what it left can be read.
+Not yet sent: what an OTLP endpoint was to get and has not; autotracer push sends it.
 
 Examples:
   autotracer list

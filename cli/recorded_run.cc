@@ -59,6 +59,17 @@ std::string DescribeDropped(const exporter::ReadStatistics& statistics) {
   return Join(causes, ", ");
 }
 
+exporter::Unsent UnsentOf(const exporter::Run& run) {
+  exporter::Unsent sum;
+  for (const exporter::ProcessFiles& process : run.processes) {
+    if (!process.has_unsent()) continue;
+    const exporter::Unsent unsent = exporter::CountUnsent(process);
+    sum.spans += unsent.spans;
+    sum.bytes += unsent.bytes;
+  }
+  return sum;
+}
+
 std::string DescribePrograms(const exporter::Run& run) {
   if (run.processes.empty()) return "no process";
   const std::string& executable = run.processes[0].executable;

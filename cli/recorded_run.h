@@ -11,6 +11,7 @@
 #include "cli/exit_code.h"
 #include "exporter/run_reader.h"
 #include "exporter/span.h"
+#include "exporter/unsent_reader.h"
 
 namespace autotrace::cli {
 
@@ -28,6 +29,9 @@ ExitCode ExitCodeOf(const exporter::ReadStatistics& statistics);
 
 // "4,711 ring_full, 3 disk"; empty when nothing was dropped.
 std::string DescribeDropped(const exporter::ReadStatistics& statistics);
+
+// What was to be sent and was not, of all its processes.
+exporter::Unsent UnsentOf(const exporter::Run& run);
 
 // "my_service", or "my_service and 2 more processes".
 std::string DescribePrograms(const exporter::Run& run);

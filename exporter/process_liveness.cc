@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <unistd.h>
 
 #include <string>
 
@@ -27,6 +28,11 @@ uint64_t KernelStartTime(uint64_t pid) {
     if (position == std::string::npos) return 0;
   }
   return strtoull(text.c_str() + position, nullptr, 10);
+}
+
+std::string HostName() {
+  char name[256] = {};
+  return gethostname(name, sizeof(name) - 1) == 0 ? name : "";
 }
 
 bool IsBeingWritten(const std::string& segment_path) {

@@ -18,6 +18,9 @@ inline bool IsAlive(uint64_t pid, uint64_t kernel_start_time) {
   return present != 0 && (kernel_start_time == 0 || kernel_start_time == present);
 }
 
+// Of this machine; empty when it is not known.
+std::string HostName();
+
 // Is this segment being written? Its process holds a shared flock(2) on the latest one, which shows
 // also from another PID namespace.
 bool IsBeingWritten(const std::string& segment_path);

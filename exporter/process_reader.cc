@@ -69,13 +69,7 @@ absl::Status ProcessReader::Read(SpanSink& sink) {
 
 void ProcessReader::ListSegments() {
   segments_.clear();
-  const ProcessId process = {files_.pid, files_.process_key};
-  std::vector<SegmentFile> listed;
-  if (!files_.segments.empty()) {
-    const std::string& path = files_.segments.front();
-    listed = ReadRunFolder(path.substr(0, path.rfind('/'))).segments[process];
-  }
-  for (SegmentFile& file : listed) segments_.push_back({std::move(file), 0});
+  for (SegmentFile& file : SegmentsOf(files_)) segments_.push_back({std::move(file), 0});
   if (!segments_.empty()) {
     removed_segments_ = uint64_t{segments_.back().file.index} + 1 - segments_.size();
   }

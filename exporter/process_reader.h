@@ -42,6 +42,7 @@ class ProcessReader {
   const SpanDecoder& decoder() const { return decoder_; }
   const Warnings& warnings() const { return warnings_; }
   uint64_t removed_segments() const { return removed_segments_; }
+  bool is_spool() const { return files_.sent.has_value() && files_.sent->is_spool; }
 
  private:
   class CheckedSink;

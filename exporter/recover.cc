@@ -25,11 +25,6 @@ namespace {
 
 using format::BlockKind;
 
-std::string HostName() {
-  char name[256] = {};
-  return gethostname(name, sizeof(name) - 1) == 0 ? name : "";
-}
-
 // The blocks of a segment in the making; the same block is taken once.
 class SegmentBuilder {
  public:

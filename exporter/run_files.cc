@@ -64,6 +64,16 @@ bool EndsOrderly(const std::vector<SegmentFile>& segments, uint64_t process_key)
   return false;
 }
 
+std::optional<SentFacts> ReadSentFile(const std::string& path, uint64_t process_key) {
+  absl::StatusOr<OpenedFile> opened = OpenForReading(path);
+  if (!opened.ok()) return std::nullopt;
+  char bytes[kSentFileBytes];
+  const size_t got = ReadAt(opened->handle.get(), 0, bytes, sizeof(bytes));
+  SentFileContent content;
+  if (!ParseSentFile({bytes, got}, process_key, &content)) return std::nullopt;
+  return SentFacts{content.is_spool, content.state};
+}
+
 }  // namespace
 
 bool IsRunName(std::string_view name) {
@@ -98,6 +108,19 @@ RunFolder ReadRunFolder(const std::string& folder) {
         [](const SegmentFile& left, const SegmentFile& right) { return left.index < right.index; });
   }
   return found;
+}
+
+std::vector<SegmentFile> SegmentsOf(const ProcessFiles& files) {
+  if (files.segments.empty()) return {};
+  const std::string& path = files.segments.front();
+  RunFolder folder = ReadRunFolder(path.substr(0, path.rfind('/')));
+  return std::move(folder.segments[{files.pid, files.process_key}]);
+}
+
+std::string ProcessFiles::stem() const {
+  const std::string name =
+      segments.empty() ? SegmentName({pid, process_key}, 0) : segments.front();
+  return name.substr(0, name.find('.', name.rfind('/') + 1));
 }
 
 absl::StatusOr<OpenedSegment> OpenSegment(const SegmentFile& segment, uint64_t process_key) {
@@ -156,6 +179,7 @@ absl::StatusOr<ProcessFiles> DescribeProcess(const ProcessId& process,
     files.bytes += segment.bytes;
   }
   if (files.segments.empty()) return absl::NotFoundError("no segments");
+  files.sent = ReadSentFile(files.stem() + kSentSuffix, process.process_key);
   uint64_t kernel_start_time = 0;
   if (absl::StatusOr<FoundProcess> found = FindProcess(segments, process.process_key); found.ok()) {
     files.executable = found->info.executable;

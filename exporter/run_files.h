@@ -4,6 +4,7 @@
 //   20260801-142233.123456-4711/                  a run: local time of its start, its first process
 //     4711-00c0ffee00c0ffee.000000.seg            a segment: pid, process key, index
 //     4711-00c0ffee00c0ffee.000001.seg
+//     4711-00c0ffee00c0ffee.sent                  how much of it was sent
 //     4711-00c0ffee00c0ffee.summary               text
 #ifndef AUTOTRACE_EXPORTER_RUN_FILES_H_
 #define AUTOTRACE_EXPORTER_RUN_FILES_H_
@@ -48,6 +49,8 @@ struct RunFolder {
 
 // What a folder holds, by its files' names. Empty when the folder cannot be read.
 RunFolder ReadRunFolder(const std::string& folder);
+// The segments that a process has now.
+std::vector<SegmentFile> SegmentsOf(const ProcessFiles& files);
 
 // A segment whose header was checked.
 struct OpenedSegment {

@@ -34,12 +34,13 @@ class RunReader::Impl {
   uint64_t done_ = 0;
   uint64_t told_ = 0;
   uint64_t removed_segments_ = 0;
+  uint64_t sent_segments_ = 0;  // likewise, but by who sends them
   uint64_t without_trace_ = 0;
 };
 
 absl::Status RunReader::Impl::Read(SpanSink& sink) {
   statistics_ = ReadStatistics();
-  total_ = done_ = told_ = removed_segments_ = without_trace_ = 0;
+  total_ = done_ = told_ = removed_segments_ = sent_segments_ = without_trace_ = 0;
   for (const ProcessFiles& process : run_.processes) total_ += process.bytes;
   for (const ProcessFiles& process : run_.processes) {
     readers_.push_back(std::make_unique<ProcessReader>(process, &modules_,
@@ -66,7 +67,7 @@ void RunReader::Impl::Account(const ProcessReader& reader) {
   statistics_.spans += decoded.spans;
   statistics_.unfinished += decoded.unfinished;
   without_trace_ += decoded.without_trace;
-  removed_segments_ += reader.removed_segments();
+  (reader.is_spool() ? sent_segments_ : removed_segments_) += reader.removed_segments();
   for (size_t i = 0; i < decoded.counters.size(); ++i) {
     const std::string_view cause = DropCause(static_cast<format::Counter>(i));
     if (cause.empty() || decoded.counters[i] == 0) continue;
@@ -82,6 +83,11 @@ void RunReader::Impl::Summarize() {
     statistics_.warnings.push_back(
         absl::StrFormat("%d %s removed (max_disk)", removed_segments_,
                         removed_segments_ == 1 ? "segment was" : "segments were"));
+  }
+  if (sent_segments_ > 0) {
+    statistics_.warnings.push_back(
+        absl::StrFormat("what is here is what waits to be sent: %d %s removed", sent_segments_,
+                        sent_segments_ == 1 ? "segment was sent and" : "segments were sent and"));
   }
   if (without_trace_ > 0) {
     statistics_.warnings.push_back(

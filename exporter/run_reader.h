@@ -9,16 +9,24 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "exporter/span.h"
+#include "runtime/sent_file.h"
 
 namespace autotrace::exporter {
 
 enum class ProcessState { kRunning, kEnded, kDied };
+
+// What a process's ".sent" file says: how much of it an OTLP endpoint has.
+struct SentFacts {
+  bool is_spool = false;  // the segments are there for nothing else
+  SentState state;
+};
 
 struct ProcessFiles {
   uint64_t pid = 0;
@@ -29,6 +37,12 @@ struct ProcessFiles {
   std::vector<std::string> segments;  // paths, in order
   std::string ring_path;              // empty when there is none (any more)
   uint64_t bytes = 0;
+  std::optional<SentFacts> sent;  // none: it was not meant to be sent
+
+  // "<folder>/<pid>-<process key>", with which its files' names begin.
+  std::string stem() const;
+  // Was it to be sent, and was not?
+  bool has_unsent() const { return sent.has_value() && !sent->state.all; }
 };
 
 struct Run {

@@ -56,6 +56,10 @@ class SpanDecoder {
   // the records that close them.
   void Prescan(uint16_t kind, std::string_view payload);
 
+  // Only that: the payload of a kOpenFrames block that follows. One whose records are in order, so
+  // that nothing is decoded otherwise than it was when it was sent while the process ran.
+  void PrescanOpenFrames(std::string_view payload);
+
   // One block's kind (format::BlockKind) and payload, checksum already verified. Spans that are
   // complete go to the sink. Damage is an error that names what was wrong; the next block can be
   // given all the same. An error of the sink is returned as it is.

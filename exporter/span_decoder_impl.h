@@ -34,6 +34,7 @@ class SpanDecoder::Impl {
         process_(options.process_key) {}
 
   void Prescan(uint16_t kind, std::string_view payload);
+  void PrescanOpenFrames(std::string_view payload) { OnOpenFrames(payload).IgnoreError(); }
   absl::Status Block(uint16_t kind, std::string_view payload, SpanSink& sink);
   absl::Status End(SpanSink& sink);
   const Process& process() const { return process_.present(); }

@@ -22,16 +22,16 @@ class Killed:
         self.stdout, self.stderr, self.returncode = stdout, "", returncode
 
 
-def start(test, build, how, data_dir, env=None):
+def start(test, build, how, data_dir, env=None, *arguments):
     values = clean_environment() | {"AUTOTRACE_MODULES": "app", "AUTOTRACE_DIR": str(data_dir)}
-    return subprocess.Popen([test.program(build, "death.cc"), how], cwd=test.directory,
+    return subprocess.Popen([test.program(build, "death.cc"), how, *arguments], cwd=test.directory,
                             env=values | (env or {}), stdout=subprocess.PIPE,
                             stderr=subprocess.PIPE, text=True)
 
 
-def kill_after(test, build, seconds, data_dir, env=None):
+def kill_after(test, build, seconds, data_dir, env=None, how="serve"):
     """Kills a program that serves requests; the numbers of those that it said had ended."""
-    process = start(test, build, "serve", data_dir, env)
+    process = start(test, build, how, data_dir, env)
     first = process.stdout.readline()
     time.sleep(seconds)
     process.send_signal(signal.SIGKILL)

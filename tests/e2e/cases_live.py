@@ -14,24 +14,63 @@ from harness import (
 
 
 class Endpoint:
-    """A collector that stores what it gets below `folder`."""
+    """A collector that stores what it gets in a folder."""
 
-    def __init__(self, port, folder, python):
-        self.url = f"http://127.0.0.1:{port}"
-        self._folder = folder
-        self._python = python
+    def __init__(self, test, *options):
+        if not os.path.exists(test.paths.python):
+            raise Skip("the Python packages of tests/requirements.txt are missing "
+                       "(scripts/setup --tests)")
+        self._python = test.paths.python
+        self._folder = test.directory / "requests"
+        self._mode = test.directory / "mode"
+        self._options = options
+        self._process = None
+        self._port = 0
+        self.mode("ok")
+        self.start()
+        self.url = f"http://127.0.0.1:{self._port}"
+
+    def start(self):
+        """Starts it, or starts it again where it was."""
+        self._process = subprocess.Popen(
+            [sys.executable, str(SOURCE_ROOT / "tests/support/otlp_receiver.py"), "--dir",
+             str(self._folder), "--mode-file", str(self._mode), "--port", str(self._port),
+             *self._options], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._port = int(self._process.stdout.readline())
+
+    def kill(self):
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+        self._process = None
+
+    def mode(self, what):
+        """What it does with requests from now on: ok, slow, stall, or an HTTP status."""
+        draft = self._mode.with_suffix(".draft")
+        draft.write_text(what)
+        draft.rename(self._mode)
+
+    def count(self):
+        return len(list(self._folder.glob("*.body")))
 
     def requests(self):
         return [json.loads(file.read_text()) for file in sorted(self._folder.glob("*.json"))]
 
-    def forest(self, **options):
+    def spans_of_requests(self):
+        """The spans of each request, in the order in which they arrived."""
         bodies = sorted(self._folder.glob("*.body"))
-        assert bodies, "nothing arrived"
+        if not bodies:
+            return []
         decoded = json.loads(output_of(
             [self._python, SOURCE_ROOT / "tests/sinks/check_otlp.py", "protobuf", *bodies]))
         requests = decoded if isinstance(decoded, list) else [decoded]
-        lines = [json.dumps(_as_otlp_json(request)) for request in requests]
-        return span_tree.Forest(span_tree.parse_otlp("\n".join(lines)), **options)
+        return [span_tree.parse_otlp(json.dumps(_as_otlp_json(request))) for request in requests]
+
+    def forest(self, **options):
+        requests = self.spans_of_requests()
+        assert requests, "nothing arrived"
+        return span_tree.Forest([span for request in requests for span in request],
+                                **options)
 
 
 def _as_otlp_json(value):
@@ -46,15 +85,11 @@ def _as_otlp_json(value):
 
 @contextlib.contextmanager
 def endpoint(test, *options):
-    if not os.path.exists(test.paths.python):
-        raise Skip("the Python packages of tests/requirements.txt are missing (scripts/setup --tests)")
-    folder = test.directory / "requests"
-    receiver = [sys.executable, str(SOURCE_ROOT / "tests/support/otlp_receiver.py"), "--dir",
-                str(folder), *options]
-    with subprocess.Popen(receiver, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                          text=True) as process:
-        yield Endpoint(process.stdout.readline().strip(), folder, test.paths.python)
-        process.stdin.close()
+    collector = Endpoint(test, *options)
+    try:
+        yield collector
+    finally:
+        collector.kill()
 
 
 NESTED_TREE = """

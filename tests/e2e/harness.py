@@ -170,6 +170,12 @@ class Test:
         self.directory = pathlib.Path(directory)
         self._data_dirs = 0
 
+    def below(self, name):
+        """The same case in a directory of its own."""
+        directory = self.directory / name
+        directory.mkdir()
+        return Test(self.paths, directory)
+
     # ---- Building
 
     def compiler(self, build, language="c++"):

@@ -26,10 +26,14 @@ NOINLINE void request(int number) {
   numbered(number);
 }
 
-// `growth`: bytes that each request takes and keeps.
-NOINLINE void serve(size_t growth) {
-  for (int number = 1;; ++number) {
-    request(number);
+}  // namespace app
+
+namespace host {
+
+// Requests until it is killed, or so many. `growth`: bytes that each request takes and keeps.
+void Serve(int count, size_t growth = 0) {
+  for (int number = 1; count == 0 || number <= count; ++number) {
+    app::request(number);
     char line[16];
     const int size = snprintf(line, sizeof(line), "%d\n", number);
     if (write(STDOUT_FILENO, line, static_cast<size_t>(size)) != size) _exit(1);
@@ -38,6 +42,24 @@ NOINLINE void serve(size_t growth) {
       __asm__ volatile("" ::"r"(kept) : "memory");
     }
     usleep(300);  // so that reading what it left takes no longer than it lived
+  }
+}
+
+}  // namespace host
+
+namespace app {
+
+// All of them in one trace, which never ends.
+NOINLINE void serve(size_t growth) { host::Serve(0, growth); }
+
+// Spans of which a few thousand are more than the exporter keeps in memory.
+NOINLINE void large(int count) {
+  const std::string text(16 << 10, 'x');
+  for (int number = 1; number <= count; ++number) {
+    autotrace::Span span("numbered");
+    span.SetAttribute("number", int64_t{number});
+    span.SetAttribute("text", text);
+    usleep(300);
   }
 }
 
@@ -67,6 +89,12 @@ int main(int argc, char** argv) {
   const std::string how = argv[1];
   if (how == "serve") app::serve(0);
   if (how == "grow") app::serve(256 << 10);
-  app::run(how, argc > 2);
+  if (how == "requests") {  // each a trace of its own
+    host::Serve(argc > 2 ? atoi(argv[2]) : 0);
+  } else if (how == "large") {
+    app::large(atoi(argv[2]));
+  } else {
+    app::run(how, argc > 2);
+  }
   return 0;
 }
