@@ -15,6 +15,7 @@
 #include "runtime/block_stream.h"
 #include "runtime/orphaned_rings.h"
 #include "runtime/process_facts.h"
+#include "runtime/sent_file.h"
 #include "tests/support/test_files.h"
 
 namespace autotrace::test {
@@ -140,7 +141,112 @@ TEST_CASE("a folder that cannot be made is an error that says what to do") {
   CHECK(getenv("AUTOTRACE_RUN") == nullptr);
 }
 
+TEST_CASE("a launch that left nothing removes what it made, and nothing else") {
+  const RunVariable variable(nullptr);
+  const TemporaryFolder folder;
+  const std::string dir = folder.path() + "/not/there/yet";
+  SECTION("all of it") {
+    const RunFolder run = OpenRunFolder(dir);
+    const RunFolder child = OpenRunFolder(dir);
+    CHECK(child.made == run.made);
+    RemoveIfEmpty(child);
+    CHECK(folder.Entries().empty());
+  }
+  SECTION("but not what was there") {
+    REQUIRE(MakeFolders(folder.path() + "/not/there"));
+    RemoveIfEmpty(OpenRunFolder(dir));
+    CHECK(fs::exists(folder.path() + "/not/there"));
+    CHECK_FALSE(fs::exists(dir));
+  }
+  SECTION("nor what holds something") {
+    const RunFolder run = OpenRunFolder(dir);
+    folder.Write("not/there/yet/notes", "kept");
+    RemoveIfEmpty(run);
+    CHECK_FALSE(fs::exists(run.path));
+    CHECK(fs::exists(dir + "/notes"));
+  }
+  SECTION("nor a run with a file in it") {
+    const RunFolder run = OpenRunFolder(dir);
+    WriteFile(run.path + "/1-00.000000.seg", "spans");
+    RemoveIfEmpty(run);
+    CHECK(fs::exists(run.path));
+  }
+}
+
 // ---- Pruning ----
+
+// A run that holds spans which are to be sent.
+std::string MakeSpool(const TemporaryFolder& folder, int second, pid_t pid, bool all = false) {
+  const std::string name = MakeRun(folder, second, pid);
+  const std::string stem = std::string(name) + "/" + std::to_string(pid) + "-0123456789abcdef";
+  fs::remove(folder.path() + "/" + stem + ".summary");
+  SentFile sent;
+  const int opened = open((folder.path() + "/" + name).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+  REQUIRE(sent.Create(opened, folder.path() + "/" + stem + ".sent", 0x0123456789abcdef, true,
+                      {0, 0, all}));
+  close(opened);
+  return name;
+}
+
+TEST_CASE("spools and recordings do not push one another out") {
+  const TemporaryFolder folder;
+  const pid_t ended = EndedProcess();
+  std::vector<std::string> spools;
+  std::vector<std::string> recordings;
+  for (int i = 0; i < 4; ++i) {
+    spools.push_back(MakeSpool(folder, i, ended));
+    recordings.push_back(MakeRun(folder, 10 + i, ended));
+  }
+  const std::vector<std::string> old = RunsToPrune(folder.path(), 2, "");
+  CHECK(old == std::vector<std::string>{
+                   folder.path() + "/" + spools[0], folder.path() + "/" + spools[1],
+                   folder.path() + "/" + recordings[0], folder.path() + "/" + recordings[1]});
+}
+
+TEST_CASE("who removes a run is told of what was to be sent and goes with it") {
+  const TemporaryFolder folder;
+  const pid_t ended = EndedProcess();
+  const std::string unsent = MakeSpool(folder, 0, ended);
+  const std::string sent = MakeSpool(folder, 1, ended, /*all=*/true);
+  const std::string recording = MakeRun(folder, 2, ended);
+  CHECK(RemoveRun(folder.path() + "/" + unsent) == 5);  // "spans"
+  CHECK(RemoveRun(folder.path() + "/" + sent) == 0);
+  CHECK(RemoveRun(folder.path() + "/" + recording) == 0);
+  CHECK(folder.Entries().empty());
+}
+
+TEST_CASE("a run that is being sent stays") {
+  const TemporaryFolder folder;
+  const pid_t ended = EndedProcess();
+  const std::string run = MakeSpool(folder, 0, ended);
+  const std::string path = folder.path() + "/" + run + "/" + std::to_string(ended) +
+                           "-0123456789abcdef.sent";
+  const int held = open(path.c_str(), O_RDWR | O_CLOEXEC);
+  REQUIRE(flock(held, LOCK_EX) == 0);
+  CHECK(RemoveRun(folder.path() + "/" + run) == 0);
+  CHECK(fs::exists(path));
+  close(held);
+  CHECK(RemoveRun(folder.path() + "/" + run) == 5);
+}
+
+TEST_CASE("runs that hold nothing push nothing out, and go after a minute") {
+  const TemporaryFolder folder;
+  const pid_t ended = EndedProcess();
+  const std::string recording = MakeRun(folder, 0, ended);
+  for (int i = 1; i < 5; ++i) {
+    const std::string name = MakeRun(folder, i, ended);
+    for (const auto& file : fs::directory_iterator(folder.path() + "/" + name)) {
+      fs::remove(file.path());
+    }
+    if (i == 4) continue;
+    const timespec then = {time(nullptr) - 120, 0};
+    const timespec times[2] = {then, then};
+    REQUIRE(utimensat(AT_FDCWD, (folder.path() + "/" + name).c_str(), times, 0) == 0);
+  }
+  PruneRuns(folder.path(), 1, "");
+  REQUIRE(folder.Entries().size() == 2);
+  CHECK(folder.Entries()[0] == recording);
+}
 
 TEST_CASE("the newest runs stay and older ones go") {
   const TemporaryFolder folder;

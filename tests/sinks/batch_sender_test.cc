@@ -1,20 +1,17 @@
 // The sender with a transport that the test controls: no network.
 #include "exporter/sinks/batch_sender.h"
 
-#include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 
 #include <catch2/catch.hpp>
 #include <chrono>
-#include <condition_variable>
-#include <deque>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "tests/sinks/fake_transport.h"
 #include "tests/sinks/test_spans.h"
 
 namespace autotrace::exporter {
@@ -23,82 +20,10 @@ namespace {
 using std::chrono::hours;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using test::Endpoint;
+using test::FakeTransport;
 using test::SpanMaker;
 using Clock = std::chrono::steady_clock;
-
-// What the test and the transport, which the sender owns, share.
-struct Endpoint {
-  std::mutex mutex;
-  std::condition_variable changed;
-  std::vector<std::string> bodies;  // accepted
-  bool stalled = false;
-  bool sending = false;
-  int rests = 0;
-  int attempts = 0;
-  std::vector<Clock::time_point> attempted;
-  std::deque<SendResult> first_answers;  // before `answer`
-  SendResult answer;
-  Deadline limit = Deadline::max();
-  std::string thread_name;
-  bool signals_blocked = false;
-};
-
-class FakeTransport final : public OtlpTransport {
- public:
-  explicit FakeTransport(Endpoint* endpoint) : endpoint_(*endpoint) {}
-
-  SendResult Send(std::string_view body, Deadline deadline) override {
-    std::unique_lock lock(endpoint_.mutex);
-    NoteThread();
-    endpoint_.sending = true;
-    endpoint_.changed.notify_all();
-    for (;;) {
-      const Deadline until = std::min(deadline, endpoint_.limit);
-      if (!endpoint_.stalled) break;
-      if (Clock::now() >= until) {
-        endpoint_.sending = false;
-        return {SendOutcome::kTimedOut, 0, 0, ""};
-      }
-      endpoint_.changed.wait_until(lock, until);
-    }
-    endpoint_.sending = false;
-    SendResult answer = endpoint_.answer;
-    if (!endpoint_.first_answers.empty()) {
-      answer = endpoint_.first_answers.front();
-      endpoint_.first_answers.pop_front();
-    }
-    if (answer.outcome == SendOutcome::kAccepted) endpoint_.bodies.emplace_back(body);
-    ++endpoint_.attempts;
-    endpoint_.attempted.push_back(Clock::now());
-    endpoint_.changed.notify_all();
-    return answer;
-  }
-
-  void LimitTo(Deadline deadline) override {
-    const std::lock_guard lock(endpoint_.mutex);
-    endpoint_.limit = deadline;
-    endpoint_.changed.notify_all();
-  }
-
-  void Rest() override {
-    const std::lock_guard lock(endpoint_.mutex);
-    ++endpoint_.rests;
-    endpoint_.changed.notify_all();
-  }
-
- private:
-  void NoteThread() {
-    char name[16] = "";
-    pthread_getname_np(pthread_self(), name, sizeof(name));
-    endpoint_.thread_name = name;
-    sigset_t mask;
-    pthread_sigmask(SIG_SETMASK, nullptr, &mask);
-    endpoint_.signals_blocked =
-        sigismember(&mask, SIGTERM) == 1 && sigismember(&mask, SIGPIPE) == 1;
-  }
-
-  Endpoint& endpoint_;
-};
 
 struct Fixture {
   Endpoint endpoint;
