@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "absl/status/status.h"
+#include "cli/compiler_plugin.h"
 #include "cli/strings.h"
 #include "cli/subprocess.h"
 
@@ -47,6 +48,31 @@ absl::Status NoCompiler(const std::string& compiler) {
   return absl::InvalidArgumentError(
       Concat(compiler, " is neither GCC nor Clang by what --version and -E -x c++ -v print; only ",
              "these two can compile programs with hooks"));
+}
+
+// The flags that load the plugin, if the compiler takes them: it may be of another release than the
+// plugin. Empty, with the reason, when it does not, or there is none.
+std::vector<std::string> WorkingPlugin(const std::vector<std::string>& command, CompilerKind kind,
+                                       const HookRequest& request, std::string* why_not) {
+  const auto version = Ask(command, {"-dumpversion"});
+  const std::string folder = PluginFolder(kind, version.ok() ? version->output : "");
+  const std::string plugin = FindPlugin(folder);
+  if (plugin.empty()) {
+    *why_not = Concat("no compiler plugin for ", folder, " is installed");
+    return {};
+  }
+  std::vector<std::string> flags = PluginFlags(kind, plugin, request);
+  std::vector<std::string> trial = flags;
+  for (const char* word : {"-finstrument-functions", "-x", "c", "-S", "/dev/null", "-o", "-"}) {
+    trial.emplace_back(word);
+  }
+  const auto tried = Ask(command, trial);
+  if (tried.ok() && tried->status == 0) return flags;
+  *why_not = Concat(plugin, " does not work with this compiler");
+  if (tried.ok() && !Strip(tried->output).empty()) {
+    *why_not += Concat(": ", Split(Strip(tried->output), "\n").front());
+  }
+  return {};
 }
 
 }  // namespace
@@ -92,7 +118,7 @@ std::vector<std::string> StandardLibraryFolders(const std::vector<std::string>& 
   return excluded;
 }
 
-absl::StatusOr<std::vector<std::string>> CompileFlags(const std::string& compiler) {
+absl::StatusOr<HookFlags> CompileFlags(const std::string& compiler, const HookRequest& request) {
   const std::vector<std::string> command = WordsOf(compiler);
   if (command.empty()) return absl::InvalidArgumentError("no compiler given");
   const auto version = Ask(command, {"--version"});
@@ -100,28 +126,35 @@ absl::StatusOr<std::vector<std::string>> CompileFlags(const std::string& compile
     return absl::NotFoundError(Concat("cannot start the compiler: ", version.status().message(),
                                       "; give its path with --compiler"));
   }
-  switch (CompilerKindOf(version->output)) {
-    case CompilerKind::kClang:
-      return std::vector<std::string>{"-g", "-finstrument-functions-after-inlining"};
-    case CompilerKind::kGcc:
-      break;
-    case CompilerKind::kUnknown:
-      return NoCompiler(compiler);
+  const CompilerKind kind = CompilerKindOf(version->output);
+  if (kind == CompilerKind::kUnknown) return NoCompiler(compiler);
+
+  HookFlags result;
+  const std::vector<std::string> plugin =
+      request.use_plugin ? WorkingPlugin(command, kind, request, &result.why_no_plugin)
+                         : std::vector<std::string>();
+  if (kind == CompilerKind::kClang) {
+    result.flags = {
+        "-g", plugin.empty() ? "-finstrument-functions-after-inlining" : "-finstrument-functions"};
+  } else {
+    // A compiler installed without C++ is asked as a C compiler.
+    std::vector<std::string> folders;
+    for (const char* language : {"c++", "c"}) {
+      const auto search =
+          Ask(command, {"-E", "-x", language, "/dev/null", "-v", "-o", "/dev/null"});
+      if (search.ok() && search->status == 0) folders = IncludeFolders(search->output);
+      if (!folders.empty()) break;
+    }
+    if (folders.empty()) return NoCompiler(compiler);
+    result.flags = {"-g", "-finstrument-functions"};
+    const std::vector<std::string> excluded = StandardLibraryFolders(folders);
+    if (!excluded.empty()) {
+      result.flags.push_back(
+          Concat("-finstrument-functions-exclude-file-list=", Join(excluded, ",")));
+    }
   }
-  // A compiler installed without C++ is asked as a C compiler.
-  std::vector<std::string> folders;
-  for (const char* language : {"c++", "c"}) {
-    const auto search = Ask(command, {"-E", "-x", language, "/dev/null", "-v", "-o", "/dev/null"});
-    if (search.ok() && search->status == 0) folders = IncludeFolders(search->output);
-    if (!folders.empty()) break;
-  }
-  if (folders.empty()) return NoCompiler(compiler);
-  std::vector<std::string> flags = {"-g", "-finstrument-functions"};
-  const std::vector<std::string> excluded = StandardLibraryFolders(folders);
-  if (!excluded.empty()) {
-    flags.push_back(Concat("-finstrument-functions-exclude-file-list=", Join(excluded, ",")));
-  }
-  return flags;
+  result.flags.insert(result.flags.end(), plugin.begin(), plugin.end());
+  return result;
 }
 
 std::vector<std::string> LinkFlags() {

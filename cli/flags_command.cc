@@ -11,20 +11,21 @@
 #include "cli/compiler_flags.h"
 #include "cli/messages.h"
 #include "cli/module_options.h"
+#include "cli/strings.h"
 
 namespace autotrace::cli {
 namespace {
 
 struct Options {
   std::string compiler;
-  std::vector<std::string> modules;
+  HookRequest request;
   bool cmake = false;
   bool make = false;
   bool link = false;
 };
 
-int PrintFlags(const Options& options) {
-  for (const std::string& modules : options.modules) {
+int PrintFlags(Options options) {
+  for (const std::string& modules : options.request.modules) {
     if (absl::Status status = CheckPatterns(modules); !status.ok()) {
       PrintError(status);
       return kExitUsage;
@@ -34,16 +35,17 @@ int PrintFlags(const Options& options) {
   if (options.link) {
     flags = LinkFlags();
   } else {
-    auto compile_flags = CompileFlags(options.compiler);
-    if (!compile_flags.ok()) {
-      PrintError(compile_flags.status());
+    options.request.for_cmake = options.cmake;
+    auto hooks = CompileFlags(options.compiler, options.request);
+    if (!hooks.ok()) {
+      PrintError(hooks.status());
       return kExitFailed;
     }
-    flags = *std::move(compile_flags);
-    if (!options.modules.empty()) {
-      PrintMessage(
-          "these flags put hooks into every function; AUTOTRACE_MODULES chooses when the program "
-          "runs");
+    flags = std::move(hooks->flags);
+    if (!hooks->why_no_plugin.empty()) {
+      PrintMessage(Concat(hooks->why_no_plugin,
+                          ": these flags put hooks into every function; AUTOTRACE_MODULES chooses "
+                          "when the program runs"));
     }
   }
   const FlagFormat format = options.cmake  ? FlagFormat::kCmake
@@ -68,9 +70,24 @@ void AddFlagsCommand(CLI::App* app, CommandContext* context) {
       ->add_option("--compiler", options->compiler,
                    "GCC or Clang, as in CXX; default: CXX, else c++")
       ->type_name("CXX");
-  command->add_option("--modules", options->modules, "patterns that will be traced")
-      ->type_name("P")
-      ->take_all();
+  CLI::Option* modules =
+      command
+          ->add_option("--modules", options->request.modules,
+                       "patterns: hooks for these only; default: all but the standard library")
+          ->type_name("P")
+          ->take_all();
+  CLI::Option* leaves =
+      command
+          ->add_option("--leaves", options->request.leaves,
+                       "functions without loop or call that get no hooks: inline ones (default), "
+                       "all, or none")
+          ->type_name("WHICH")
+          ->check(CLI::IsMember({"inline", "all", "none"}));
+  command
+      ->add_flag("!--no-plugin", options->request.use_plugin,
+                 "do without the compiler plugin: hooks for every function")
+      ->excludes(modules)
+      ->excludes(leaves);
   command->add_flag("--link", options->link, "print the linker's flags instead");
   CLI::Option* cmake = command->add_flag("--cmake", options->cmake, "as a CMake list");
   CLI::Option* make = command->add_flag("--make", options->make, "quoted for a makefile");
@@ -78,9 +95,12 @@ void AddFlagsCommand(CLI::App* app, CommandContext* context) {
   command->footer(R"(Examples:
   g++ $(autotracer flags --compiler g++) -c main.cc
   g++ main.o $(autotracer flags --link) -o my_service
+  g++ $(autotracer flags --compiler g++ --modules my_app) -c main.cc     with the plugin
   HOOKS := $(shell autotracer flags --compiler $(CXX) --make)       in a makefile
 
-GCC's flags exclude the headers of the compiler and its standard library, Clang's put hooks in
+Where autotrace's plugin for the compiler is installed, the flags load it: it keeps hooks out of the
+standard library, of members that the compiler made, and of small inline functions. Without it
+GCC's flags exclude the headers of the compiler and its standard library, and Clang's put hooks in
 after inlining. CMake projects need none of this: autotrace_instrument(my_service).
 
 Exit codes: 0 printed, 1 the compiler cannot be asked or is neither GCC nor Clang.)");

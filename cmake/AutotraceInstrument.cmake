@@ -1,15 +1,20 @@
 # autotrace_instrument(): compiles targets with the hooks that autotrace records, and links them to
 # the runtime. Comes with find_package(autotrace) and with add_subdirectory()/FetchContent.
 #
-#   autotrace_instrument(<target>... [MODULES <pattern>...] [NO_DEBUG_INFO] [STATIC_RUNTIME])
+#   autotrace_instrument(<target>... [MODULES <pattern>...] [LEAVES inline|all|none]
+#                        [NO_DEBUG_INFO] [STATIC_RUNTIME])
 #
 #   <target>        executables and libraries of this project, in C, C++ or both. Static and object
 #                   libraries of this project that are linked into one of them are covered too,
 #                   directly or through other libraries, whatever order they are declared in;
 #                   shared libraries and modules are separate binaries: name them.
-#   MODULES         patterns, as in AUTOTRACE_MODULES, that a compiler plugin keeps; they become the
-#                   target property AUTOTRACE_MODULES. Without a plugin every function of the target
-#                   is compiled with hooks and AUTOTRACE_MODULES in the environment decides alone.
+#   MODULES         patterns, as in AUTOTRACE_MODULES: only what they match gets hooks. They become
+#                   the target property AUTOTRACE_MODULES. The name of the target itself stands for
+#                   all of it. They need a plugin for the compiler: without one every function of
+#                   the target is compiled with hooks and AUTOTRACE_MODULES in the environment
+#                   decides alone.
+#   LEAVES          which functions without loop or call get no hooks: those that are defined inline
+#                   (the default), all, or none. Needs the plugin as well.
 #   NO_DEBUG_INFO   leaves out -g. Spans then lack file and line, and compiler-made members are told
 #                   from written ones by name only.
 #   STATIC_RUNTIME  the executables among the targets are static: they get the runtime that records
@@ -23,6 +28,9 @@
 #
 #   set_target_properties(third_party PROPERTIES AUTOTRACE_INSTRUMENT OFF)
 #
+# Where autotrace's plugin for the compiler is installed it is used, and keeps hooks out of functions
+# that do without; -DAUTOTRACE_PLUGIN=OFF does without it.
+#
 # With -DAUTOTRACE=OFF the function does nothing. Nothing but the named targets and the libraries
 # above is changed: no global flag, no variable, no cache entry.
 #
@@ -34,12 +42,15 @@ cmake_policy(PUSH)
 cmake_policy(VERSION 3.16)
 
 function(autotrace_instrument)
-  cmake_parse_arguments(PARSE_ARGV 0 ARG "NO_DEBUG_INFO;STATIC_RUNTIME" "" "MODULES")
+  cmake_parse_arguments(PARSE_ARGV 0 ARG "NO_DEBUG_INFO;STATIC_RUNTIME" "LEAVES" "MODULES")
   if(DEFINED AUTOTRACE AND NOT AUTOTRACE)
     return()
   endif()
   if(NOT ARG_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "autotrace_instrument: name at least one target")
+  endif()
+  if(ARG_LEAVES AND NOT ARG_LEAVES MATCHES "^(inline|all|none)$")
+    message(FATAL_ERROR "autotrace_instrument: LEAVES is \"${ARG_LEAVES}\", not inline, all or none")
   endif()
   _autotrace_compile_options(options "${ARG_NO_DEBUG_INFO}")
   foreach(target IN LISTS ARG_UNPARSED_ARGUMENTS)
@@ -49,8 +60,9 @@ function(autotrace_instrument)
       set_property(TARGET ${target} PROPERTY AUTOTRACE_STATIC_RUNTIME TRUE)
     endif()
     _autotrace_link_runtime(${target})
-    if(ARG_MODULES)
-      set_property(TARGET ${target} APPEND PROPERTY AUTOTRACE_MODULES ${ARG_MODULES})
+    _autotrace_add_modules(${target} "${ARG_MODULES}")
+    if(ARG_LEAVES)
+      set_property(TARGET ${target} PROPERTY AUTOTRACE_LEAVES ${ARG_LEAVES})
     endif()
     # Kept on the target because the compilers' variables may not be visible where the linked
     # libraries are looked for.
@@ -93,7 +105,8 @@ function(_autotrace_compile_options result no_debug_info)
     if(NOT CMAKE_${language}_COMPILER_LOADED)
       continue()
     endif()
-    _autotrace_hook_flags(flags ${language})
+    _autotrace_find_plugin(plugin ${language})
+    _autotrace_hook_flags(flags ${language} "${plugin}")
     if(NOT flags)
       message(WARNING "autotrace_instrument: the ${language} compiler is "
         "${CMAKE_${language}_COMPILER_ID}; only GCC and Clang are supported, "
@@ -106,11 +119,15 @@ function(_autotrace_compile_options result no_debug_info)
     foreach(flag IN LISTS flags)
       list(APPEND options "$<$<COMPILE_LANGUAGE:${language}>:${flag}>")
     endforeach()
+    if(plugin)
+      _autotrace_plugin_arguments(arguments ${language})
+      list(APPEND options ${arguments})
+    endif()
   endforeach()
   set(${result} "${options}" PARENT_SCOPE)
 endfunction()
 
-function(_autotrace_hook_flags result language)
+function(_autotrace_hook_flags result language plugin)
   set(flags)
   if(CMAKE_${language}_COMPILER_ID STREQUAL "GNU")
     set(flags -finstrument-functions)
@@ -119,12 +136,95 @@ function(_autotrace_hook_flags result language)
       string(REPLACE ";" "," folders "${folders}")
       list(APPEND flags "-finstrument-functions-exclude-file-list=${folders}")
     endif()
+    if(plugin)
+      list(APPEND flags "-fplugin=${plugin}")
+    endif()
   elseif(CMAKE_${language}_COMPILER_ID MATCHES "Clang$")
-    # Clang cannot leave out files, and hooks in libstdc++'s C++20 inline functions do not even
-    # link; after inlining these are gone.
-    set(flags -finstrument-functions-after-inlining)
+    if(plugin)
+      # ccache looks at what -fplugin names only.
+      set(flags -finstrument-functions "-fplugin=${plugin}" "-fpass-plugin=${plugin}")
+    else()
+      # Clang cannot leave out files, and hooks in libstdc++'s C++20 inline functions do not even
+      # link; after inlining these are gone.
+      set(flags -finstrument-functions-after-inlining)
+    endif()
   endif()
   set(${result} "${flags}" PARENT_SCOPE)
+endfunction()
+
+# Sets `result` to the plugin for this language's compiler, as a path or a generator expression; to
+# nothing where there is none that works. Says once which it is.
+function(_autotrace_find_plugin result language)
+  if(DEFINED AUTOTRACE_PLUGIN AND NOT AUTOTRACE_PLUGIN)
+    set(${result} "" PARENT_SCOPE)
+    return()
+  endif()
+  get_property(is_known GLOBAL PROPERTY AUTOTRACE_${language}_PLUGIN SET)
+  if(NOT is_known)
+    _autotrace_look_for_plugin(plugin ${language})
+    set_property(GLOBAL PROPERTY AUTOTRACE_${language}_PLUGIN "${plugin}")
+  endif()
+  get_property(plugin GLOBAL PROPERTY AUTOTRACE_${language}_PLUGIN)
+  set(${result} "${plugin}" PARENT_SCOPE)
+endfunction()
+
+function(_autotrace_look_for_plugin result language)
+  set(${result} "" PARENT_SCOPE)
+  if(CMAKE_${language}_COMPILER_ID STREQUAL "GNU")
+    set(family gcc)
+  elseif(CMAKE_${language}_COMPILER_ID MATCHES "Clang$")
+    set(family clang)
+  else()
+    return()
+  endif()
+  string(REGEX MATCH "^[0-9]+" major "${CMAKE_${language}_COMPILER_VERSION}")
+  # autotrace's own build makes them on the way.
+  if(TARGET autotrace_plugin_${family}_${major})
+    set(${result} "$<TARGET_FILE:autotrace_plugin_${family}_${major}>" PARENT_SCOPE)
+    return()
+  endif()
+  get_property(folder GLOBAL PROPERTY AUTOTRACE_PLUGIN_FOLDER)
+  set(plugin ${folder}/${family}-${major}/autotrace.so)
+  if(NOT EXISTS ${plugin})
+    message(STATUS "autotrace: no plugin for ${family}-${major} is installed: "
+      "every function of ${language} sources gets hooks")
+    return()
+  endif()
+  # It may be of another release than the compiler.
+  _autotrace_hook_flags(flags ${language} ${plugin})
+  execute_process(
+    COMMAND ${CMAKE_${language}_COMPILER} ${CMAKE_${language}_COMPILER_ARG1} ${flags}
+      -x c -S /dev/null -o -
+    RESULT_VARIABLE status OUTPUT_QUIET ERROR_VARIABLE errors)
+  if(NOT status EQUAL 0)
+    message(STATUS "autotrace: ${plugin} does not work with this compiler: "
+      "every function of ${language} sources gets hooks\n${errors}")
+    return()
+  endif()
+  message(STATUS "autotrace: ${language} sources are compiled with ${plugin}")
+  set(${result} "${plugin}" PARENT_SCOPE)
+endfunction()
+
+# What the plugin is told, from properties of the target that is compiled, which may still change.
+function(_autotrace_plugin_arguments result language)
+  set(modules "$<TARGET_PROPERTY:AUTOTRACE_MODULES>")
+  set(leaves "$<TARGET_PROPERTY:AUTOTRACE_LEAVES>")
+  set(argument -fplugin-arg-autotrace)
+  set(${result}
+    "$<$<AND:$<COMPILE_LANGUAGE:${language}>,$<BOOL:${modules}>>:${argument}-modules=$<JOIN:${modules},$<COMMA>>>"
+    "$<$<AND:$<COMPILE_LANGUAGE:${language}>,$<BOOL:${leaves}>>:${argument}-leaves=${leaves}>"
+    PARENT_SCOPE)
+endfunction()
+
+# Adds patterns to the target's. Its own name is a binary's: that is for the plugin to know.
+function(_autotrace_add_modules target modules)
+  get_target_property(output_name ${target} OUTPUT_NAME)
+  foreach(module IN LISTS modules)
+    if(module STREQUAL target OR module STREQUAL output_name)
+      set(module "lib:${module}")
+    endif()
+    set_property(TARGET ${target} APPEND PROPERTY AUTOTRACE_MODULES "${module}")
+  endforeach()
 endfunction()
 
 # The compiler's own and the standard library's header folders. Never /usr/include itself, which
@@ -160,6 +260,10 @@ function(_autotrace_compile_with_hooks target options)
   if(NOT is_instrumented)
     set_property(TARGET ${target} APPEND PROPERTY COMPILE_OPTIONS ${options})
     set_property(TARGET ${target} PROPERTY AUTOTRACE_IS_INSTRUMENTED TRUE)
+    string(REGEX MATCHALL "autotrace_plugin_[a-z0-9_]+" plugins "${options}")
+    if(plugins)
+      add_dependencies(${target} ${plugins})
+    endif()
   endif()
 endfunction()
 
@@ -226,6 +330,9 @@ function(_autotrace_finish)
           continue()
         endif()
         _autotrace_compile_with_hooks(${target} "${options}")
+        if(NOT target IN_LIST named_targets)
+          _autotrace_inherit_modules(${target} ${named})
+        endif()
       endif()
       _autotrace_linked_targets(linked ${target} FALSE)
       list(APPEND queue ${linked})
@@ -265,6 +372,25 @@ function(_autotrace_choose_runtime target is_static)
   if(wants_record AND NOT TARGET autotrace::record)
     message(FATAL_ERROR "autotrace_instrument: ${target} is static, and this autotrace was built "
       "without its runtime for static programs (AUTOTRACE_BUILD_RECORD_ARCHIVE)")
+  endif()
+endfunction()
+
+# What a library is compiled for: whatever one of those that it is linked into is compiled for.
+function(_autotrace_inherit_modules library named)
+  get_target_property(modules ${library} AUTOTRACE_MODULES)
+  get_target_property(wanted ${named} AUTOTRACE_MODULES)
+  get_target_property(leaves ${named} AUTOTRACE_LEAVES)
+  if(NOT modules)
+    set(modules)
+  endif()
+  if(NOT wanted)
+    set(wanted "*")
+  endif()
+  list(APPEND modules ${wanted})
+  list(REMOVE_DUPLICATES modules)
+  set_property(TARGET ${library} PROPERTY AUTOTRACE_MODULES "${modules}")
+  if(leaves)
+    set_property(TARGET ${library} PROPERTY AUTOTRACE_LEAVES ${leaves})
   endif()
 endfunction()
 

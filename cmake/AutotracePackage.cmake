@@ -18,6 +18,7 @@ endif()
 
 include(CMakePackageConfigHelpers)
 set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/autotrace)
+set(AUTOTRACE_PLUGIN_FOLDER ${CMAKE_INSTALL_LIBDIR}/autotrace-cpp)
 set(pkgconfig_folder ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
 install(TARGETS autotrace_runtime EXPORT autotraceTargets
@@ -34,13 +35,21 @@ endif()
 if(TARGET autotracer)
   install(TARGETS autotracer RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT tools)
 endif()
+# A folder for each compiler, because GCC takes a plugin's name from its file's.
+get_property(plugins GLOBAL PROPERTY AUTOTRACE_PLUGINS)
+foreach(plugin IN LISTS plugins)
+  get_target_property(folder ${plugin} AUTOTRACE_PLUGIN_COMPILER)
+  install(TARGETS ${plugin}
+    LIBRARY DESTINATION ${AUTOTRACE_PLUGIN_FOLDER}/${folder} COMPONENT plugins)
+endforeach()
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/runtime/include/autotrace
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/autotrace-cpp COMPONENT dev
   FILES_MATCHING PATTERN "*.h")
 
 install(EXPORT autotraceTargets NAMESPACE autotrace:: DESTINATION ${package_folder} COMPONENT dev)
 configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/autotraceConfig.cmake.in
-  ${PROJECT_BINARY_DIR}/autotraceConfig.cmake INSTALL_DESTINATION ${package_folder})
+  ${PROJECT_BINARY_DIR}/autotraceConfig.cmake INSTALL_DESTINATION ${package_folder}
+  PATH_VARS AUTOTRACE_PLUGIN_FOLDER)
 # Before 1.0 a minor version may change the interface.
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/autotraceConfigVersion.cmake
   COMPATIBILITY SameMinorVersion)

@@ -71,10 +71,10 @@ TEST_CASE("flags are quoted for whom they are printed for") {
 }
 
 TEST_CASE("what is no compiler is refused with its name") {
-  const auto missing = CompileFlags("no-such-compiler-here");
+  const auto missing = CompileFlags("no-such-compiler-here", {});
   REQUIRE_FALSE(missing.ok());
   CHECK(missing.status().message().find("no-such-compiler-here") != std::string::npos);
-  const auto wrong = CompileFlags("true");
+  const auto wrong = CompileFlags("true", {});
   REQUIRE_FALSE(wrong.ok());
   CHECK(wrong.status().message().find("neither GCC nor Clang") != std::string::npos);
 }

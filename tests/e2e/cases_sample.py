@@ -11,10 +11,10 @@ LANGUAGES = pathlib.Path("/usr/share/iso-codes/json/iso_639-3.json")
 PIPELINE_ID = "6f1e9d1c-6f0f-4a43-9df4-1c2b8f3f7a10"
 
 
-def program(test, build):
+def program(test, build, plugin=None):
     sources = sorted(file.name for file in SAMPLE.glob("*.cc"))
     return test.program(build, *sources, source_dir=SAMPLE, name="pipeline_sample",
-                        link=["-lsqlite3"])
+                        link=["-lsqlite3"], plugin=plugin)
 
 
 def languages():
@@ -30,9 +30,8 @@ def expect_one_trace_with_the_id_on_its_root(forest):
     assert carriers == [root] and root.attributes[span_tree.PIPELINE_KEY] == PIPELINE_ID
 
 
-@case(ALL_BUILDS)
-def the_pipelines_tree_is_the_same_in_every_build(test, build):
-    run = test.run(program(test, build), modules="pipeline_app",
+def expect_the_pipelines_tree(test, sample, modules="pipeline_app"):
+    run = test.run(sample, modules=modules,
                    env={"AUTOTRACE_PIPELINE_ID": PIPELINE_ID, "AUTOTRACE_MIN_DURATION": "0"})
     records = languages()
     count = len(records)
@@ -56,6 +55,20 @@ pipeline_app::run_data_processing_pipeline  (pipeline {PIPELINE_ID})
 """
     assert forest.merged_text() == expected, forest.merged_text()
     assert not forest.named("pipeline_app::enrich_summary")
+
+
+@case(ALL_BUILDS)
+def the_pipelines_tree_is_the_same_in_every_build(test, build):
+    expect_the_pipelines_tree(test, program(test, build))
+
+
+@case(ALL_BUILDS)
+def the_pipelines_tree_is_the_same_with_the_compiler_plugin(test, build):
+    expect_the_pipelines_tree(test, program(test, build, plugin=[]))
+    chosen = program(test, build, plugin=["--modules", "pipeline_app"])
+    expect_the_pipelines_tree(test, chosen)
+    # Nothing else has hooks.
+    expect_the_pipelines_tree(test, chosen, modules="*")
 
 
 @case(ALL_BUILDS)

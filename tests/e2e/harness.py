@@ -96,6 +96,7 @@ class Paths:
     record_options: str  # what is to stand in the link command with it
     cache: str
     compilers: dict  # {"gcc": [C compiler, C++ compiler], "clang": [...]}
+    plugins: dict  # {"gcc": path, "clang": path}, whether they are there or not
     python: str  # an interpreter with the packages of tests/requirements.txt
     libcxx: str  # Clang's C++ library: below it, include/c++/v1 and lib
 
@@ -181,15 +182,26 @@ class Test:
     def compiler(self, build, language="c++"):
         return self.paths.compilers[build.family][1 if language == "c++" else 0]
 
-    def instrument_flags(self, compiler):
-        return shlex.split(output_of([self.paths.autotracer, "flags", "--compiler", compiler]))
+    def instrument_flags(self, compiler, plugin=None):
+        """As `autotracer flags` prints them; plugin: the options for it, None to do without."""
+        options = ["--no-plugin"] if plugin is None else plugin
+        return shlex.split(
+            output_of([self.paths.autotracer, "flags", "--compiler", compiler, *options]))
 
-    def program(self, build, *sources, name=None, flags=(), link=(), instrument=True, runtime=True,
-                shared=False, debug=True, source_dir=PROGRAMS):
+    def plugin_file(self, build):
+        """The compiler's plugin. Where it could not be built, the case is skipped."""
+        file = self.paths.plugins[build.family]
+        if not os.path.exists(file):
+            raise Skip(f"there is no plugin for {build.family}")
+        return file
+
+    def program(self, build, *sources, name=None, flags=(), link=(), instrument=True, plugin=None,
+                runtime=True, shared=False, debug=True, source_dir=PROGRAMS):
         """Compiles and links `sources` (below programs/); the path of the result.
 
-        instrument: with the flags of `autotracer flags`.  runtime: linked against it, or, if the
-        build is a static one, with the one for static programs.
+        instrument: with the flags of `autotracer flags`.  plugin: the options that `flags` gets for
+        the compiler plugin, ["--modules", "app"]; None: without it.  runtime: linked against it, or,
+        if the build is a static one, with the one for static programs.
         shared: a shared library.  link: words at the end of the link command.
         name: of the file, default the first source's stem.
         """
@@ -200,7 +212,9 @@ class Test:
         command += ["-flto"] if build.lto else []
         command += ["-g"] if debug else []
         command += ["-fPIC", "-shared"] if shared else []
-        command += self.instrument_flags(compiler) if instrument else []
+        if plugin is not None:
+            self.plugin_file(build)
+        command += self.instrument_flags(compiler, plugin) if instrument else []
         command += ["-I" + str(SOURCE_ROOT / "runtime/include"), "-pthread", *flags]
         command += map(str, files)
         if build.static:
@@ -227,7 +241,9 @@ class Test:
         headers += sorted({header for file in files for header in file.parent.glob("*.h")})
         key = hashlib.sha256("\0".join([*command, name]).encode())
         linked_in = [pathlib.Path(self.paths.record)] if self.paths.record in command else []
-        for file in [*files, *headers, *linked_in]:
+        plugins = {pathlib.Path(word.removeprefix("-fplugin="))
+                   for word in command if word.startswith("-fplugin=")}
+        for file in [*files, *headers, *linked_in, *plugins]:
             key.update(file.read_bytes())
         folder = pathlib.Path(self.paths.cache) / key.hexdigest()[:24]
         result = folder / name
