@@ -38,6 +38,12 @@ std::string ListedSourceFile(tree function) {
   return file.empty() ? file : remap_debug_filename(file.c_str());
 }
 
+bool WouldHaveHooks(tree function) {
+  return !DECL_NO_INSTRUMENT_FUNCTION_ENTRY_EXIT(function) &&
+         !(DECL_DECLARED_INLINE_P(function) && DECL_EXTERNAL(function) &&
+           DECL_DISREGARD_INLINE_LIMITS(function));
+}
+
 bool IsInStandardLibrary(tree function) {
   return in_system_header_at(DECL_SOURCE_LOCATION(function)) != 0 &&
          IsStandardLibraryHeader(SourceFile(function));

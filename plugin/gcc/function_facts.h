@@ -13,6 +13,9 @@ std::string LinkerName(tree function);
 std::string SourceFile(tree function);
 // The same for other people to see: after -ffile-prefix-map.
 std::string ListedSourceFile(tree function);
+// Does -finstrument-functions mean it? Not what GCC makes itself, nor the wrappers of a fortified C
+// library ("extern inline" in the GNU meaning), of which there is never anything but inlined calls.
+bool WouldHaveHooks(tree function);
 bool IsInStandardLibrary(tree function);
 bool IsMarkedNoTrace(tree function);
 bool IsMarkedAlwaysTrace(tree function);

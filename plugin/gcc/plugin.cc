@@ -46,9 +46,7 @@ class Plugin {
     FOR_EACH_FUNCTION(node) {
       const tree function = node->decl;
       if (DECL_SAVED_TREE(function) == NULL_TREE) continue;
-      const bool is_marked = IsMarkedNoTrace(function);
-      // GCC keeps hooks out of some functions that it makes.
-      if (DECL_NO_INSTRUMENT_FUNCTION_ENTRY_EXIT(function) && !is_marked) continue;
+      if (!WouldHaveHooks(function) && !IsMarkedNoTrace(function)) continue;
       Decision decision = decider_.Decide(GccFunction(function, &straight_line));
       if (!decision.is_kept()) DECL_NO_INSTRUMENT_FUNCTION_ENTRY_EXIT(function) = 1;
       decisions_.emplace(DECL_UID(function), std::move(decision));

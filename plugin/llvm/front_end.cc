@@ -42,7 +42,8 @@ class ClangFunction final : public CompiledFunction {
 
   std::string linker_name() const override { return name_; }
   std::string source_file() const override { return SourceFile(function_); }
-  bool in_standard_library() const override { return false; }  // these were never collected
+  // Its other functions were not collected.
+  bool in_standard_library() const override { return IsInlineWrapper(function_); }
   bool is_marked_no_trace() const override { return IsMarkedNoTrace(function_); }
   bool is_marked_always_trace() const override { return IsMarkedAlwaysTrace(function_); }
   bool is_compiler_made() const override { return IsCompilerMade(function_); }

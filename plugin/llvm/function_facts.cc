@@ -24,6 +24,11 @@ bool IsInStandardLibrary(const clang::Decl& declaration, const clang::SourceMana
          IsStandardLibraryHeader(FileOf(location, sources));
 }
 
+bool IsInlineWrapper(const clang::FunctionDecl& function) {
+  return function.hasAttr<clang::GNUInlineAttr>() && function.hasAttr<clang::AlwaysInlineAttr>() &&
+         function.getStorageClass() == clang::SC_Extern;
+}
+
 bool IsMarkedNoTrace(const clang::FunctionDecl& function) {
   return function.hasAttr<clang::NoInstrumentFunctionAttr>();
 }

@@ -102,8 +102,9 @@ Verdict VerdictOn(const llvm::Function& function, const Verdicts& verdicts,
     return verdicts.all[found->second];
   }
   // The front end's half leaves the standard library out. Anything else is something of Clang's own
-  // making.
-  return {{IsStandardLibraryName(name) ? Reason::kStandardLibrary : Reason::kKept, ""}, ""};
+  // making, such as "memcpy.inline" for the wrapper of a builtin function.
+  const bool is_library = IsStandardLibraryName(name) || function.getName().endswith(".inline");
+  return {{is_library ? Reason::kStandardLibrary : Reason::kKept, ""}, ""};
 }
 
 void CarryOut(llvm::Module* module) {
