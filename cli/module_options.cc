@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "cli/strings.h"
+#include "filters/environment.h"
 #include "filters/pattern.h"
 
 namespace autotrace::cli {
@@ -29,9 +30,7 @@ void AddModuleOptions(CLI::App* command, const std::string& default_modules,
 }
 
 absl::Status CheckPatterns(std::string_view list) {
-  for (std::string_view text : Split(list, ",")) {
-    text = Strip(text);
-    if (text.empty()) continue;
+  for (const std::string& text : filters::SplitPatterns(list)) {
     filters::Pattern pattern;
     std::string error;
     if (!filters::Pattern::Parse(text, &pattern, &error)) {

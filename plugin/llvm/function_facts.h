@@ -15,8 +15,8 @@ inline constexpr char kAlwaysTraceAnnotation[] = "autotrace_always_trace";
 // As Clang was given it; empty for what stands in no file.
 std::string SourceFile(const clang::FunctionDecl& function);
 bool IsInStandardLibrary(const clang::Decl& declaration, const clang::SourceManager& sources);
-// "extern inline" in the GNU meaning, always inlined: what a fortified C library wraps its functions
-// in. GCC never gives them hooks.
+// "extern inline" in the GNU meaning, always inlined: what a fortified C library wraps its
+// functions in. GCC never gives them hooks.
 bool IsInlineWrapper(const clang::FunctionDecl& function);
 bool IsMarkedNoTrace(const clang::FunctionDecl& function);
 bool IsMarkedAlwaysTrace(const clang::FunctionDecl& function);

@@ -31,7 +31,7 @@ int main(int argc, char** argv) { return Sum({argv, argv + argc}) == 0; }
 
 TEST_CASE("the printed flags compile and link a program that calls the hooks") {
   for (const std::string& compiler : kCompilers) {
-    for (const char* options : {"-std=c++20 -O0", "-std=c++20 -O2"}) {
+    for (const char* options : {"-std=c++20 -O0 -Werror", "-std=c++20 -O2 -Werror"}) {
       CAPTURE(compiler, options);
       const TemporaryFolder folder;
       const std::string program = Compile(
@@ -77,17 +77,22 @@ TEST_CASE("all of /usr/include is never excluded") {
 }
 
 // What cmake/AutotraceInstrument.cmake would compile with.
-std::string FlagsOfCmake(const TemporaryFolder& folder, const std::string& compiler) {
+std::string FlagsOfCmake(const TemporaryFolder& folder, const std::string& compiler,
+                         const char* use_plugin) {
   folder.Write("CMakeLists.txt", Concat("cmake_minimum_required(VERSION 3.16)\n"
                                         "project(flags CXX)\n"
                                         "include(",
                                         AUTOTRACE_TEST_CMAKE_FOLDER,
                                         "/AutotraceInstrument.cmake)\n"
-                                        "_autotrace_hook_flags(flags CXX)\n"
+                                        "set_property(GLOBAL PROPERTY AUTOTRACE_PLUGIN_FOLDER ",
+                                        AUTOTRACE_TEST_PLUGIN_FOLDER,
+                                        ")\n"
+                                        "_autotrace_find_plugin(plugin CXX)\n"
+                                        "_autotrace_hook_flags(flags CXX \"${plugin}\")\n"
                                         "file(WRITE ${CMAKE_BINARY_DIR}/flags \"-g;${flags}\")\n"));
-  const CommandResult configured =
-      RunCommand(folder, {AUTOTRACE_TEST_CMAKE, "-S", folder.path(), "-B", folder / "build",
-                          "-DCMAKE_CXX_COMPILER=" + compiler});
+  const CommandResult configured = RunCommand(
+      folder, {AUTOTRACE_TEST_CMAKE, "-S", folder.path(), "-B", folder / "build",
+               "-DCMAKE_CXX_COMPILER=" + compiler, Concat("-DAUTOTRACE_PLUGIN=", use_plugin)});
   INFO(configured.errors);
   REQUIRE(configured.exit_status == 0);
   return ReadFile(folder / "build/flags");
@@ -99,7 +104,13 @@ TEST_CASE("the command's flags are those of autotrace_instrument()") {
     const TemporaryFolder folder;
     const CommandResult result =
         RunAutotracer(folder, {"flags", "--compiler", compiler, "--cmake"});
-    CHECK(Strip(result.output) == FlagsOfCmake(folder, compiler));
+    CHECK(Strip(result.output) == FlagsOfCmake(folder, compiler, "ON"));
+    const TemporaryFolder other_folder;
+    const CommandResult without =
+        RunAutotracer(folder, {"flags", "--compiler", compiler, "--cmake", "--no-plugin"});
+    CHECK(without.errors.empty());
+    CHECK_FALSE(Contains(without.output, "-fplugin"));
+    CHECK(Strip(without.output) == FlagsOfCmake(other_folder, compiler, "OFF"));
   }
 }
 
@@ -112,10 +123,11 @@ TEST_CASE("the linker's flags do not depend on where they stand") {
 
 TEST_CASE("CXX names the compiler, also behind a launcher") {
   const TemporaryFolder folder;
-  const CommandResult gcc =
-      RunAutotracer(folder, {"flags"}, {{"CXX", Concat("env ", AUTOTRACE_TEST_GXX)}});
+  const CommandResult gcc = RunAutotracer(folder, {"flags", "--no-plugin"},
+                                          {{"CXX", Concat("env ", AUTOTRACE_TEST_GXX)}});
   CHECK(Contains(gcc.output, "-finstrument-functions-exclude-file-list="));
-  const CommandResult clang = RunAutotracer(folder, {"flags"}, {{"CXX", AUTOTRACE_TEST_CLANGXX}});
+  const CommandResult clang =
+      RunAutotracer(folder, {"flags", "--no-plugin"}, {{"CXX", AUTOTRACE_TEST_CLANGXX}});
   CHECK(clang.output == "-g -finstrument-functions-after-inlining\n");
 }
 
@@ -129,6 +141,28 @@ TEST_CASE("a compiler that is not there is status 1, a wrong pattern status 2") 
       RunAutotracer(folder, {"flags", "--compiler", AUTOTRACE_TEST_GXX, "--modules", "src:"});
   CHECK(wrong.exit_status == 2);
   CHECK(wrong.output.empty());
+}
+
+TEST_CASE("what is asked of the plugin and not of it at the same time is refused") {
+  const TemporaryFolder folder;
+  CHECK(RunAutotracer(folder, {"flags", "--no-plugin", "--modules", "app"}).exit_status == 2);
+  CHECK(RunAutotracer(folder, {"flags", "--leaves", "some"}).exit_status == 2);
+}
+
+TEST_CASE("the flags may stand in a command that only links") {
+  for (const std::string& compiler : kCompilers) {
+    CAPTURE(compiler);
+    const TemporaryFolder folder;
+    folder.Write("main.cc", "int main() { return 0; }\n");
+    const CommandResult flags = RunAutotracer(
+        folder, {"flags", "--compiler", compiler, "--modules", "app", "--leaves", "none"});
+    const std::string words = Concat(compiler, " -Wall -Werror ", Strip(flags.output));
+    const CommandResult built = RunCommand(
+        folder, {"sh", "-c", Concat(words, " -c main.cc && ", words, " main.o -o program")});
+    INFO(built.errors);
+    CHECK(built.exit_status == 0);
+    CHECK(built.errors.empty());
+  }
 }
 
 }  // namespace

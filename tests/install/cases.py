@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import shlex
+import shutil
 import subprocess
 import sys
 
@@ -20,6 +21,7 @@ import span_tree  # noqa: E402
 
 CONSUMER = HERE / "consumer"
 RUNTIME = "libautotrace-cpp.so.0"
+SKIPPED_STATUS = 77
 CASES = {}
 
 
@@ -68,7 +70,7 @@ class Context:
     def configure(self, project, family, *options, prefix=None, link=()):
         c_compiler, cxx_compiler = self.compilers[family]
         flags = " ".join(link)
-        harness.output_of([
+        return harness.output_of([
             self.cmake, "-S", project, "-B", self.folder / "build", "-G", "Ninja",
             f"-DCMAKE_C_COMPILER={c_compiler}", f"-DCMAKE_CXX_COMPILER={cxx_compiler}",
             "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON",
@@ -87,12 +89,12 @@ class Context:
         return {pathlib.Path(entry["file"]).stem: shlex.split(entry["command"])
                 for entry in commands}
 
-    def run_traced(self, program, autotracer, library_path=None):
+    def run_traced(self, program, autotracer, library_path=None, modules="shop,stock,billing"):
         """Runs the consumer's program; its spans as the text of their tree."""
         environment = harness.clean_environment() | {"AUTOTRACE_DIR": str(self.folder / "data")}
         if library_path:
             environment["LD_LIBRARY_PATH"] = str(library_path)
-        traced = environment | {"AUTOTRACE_MODULES": "shop,stock,billing"}
+        traced = environment | {"AUTOTRACE_MODULES": modules}
         done = subprocess.run([program], cwd=self.folder, env=traced, capture_output=True,
                               text=True, check=False)
         assert (done.returncode, done.stdout, done.stderr) == (0, "12\n", ""), done
@@ -131,8 +133,26 @@ def has_hooks(flags):
     return any(flag.startswith("-finstrument-functions") for flag in flags)
 
 
-def instrument_flags(autotracer, compiler):
-    return shlex.split(harness.output_of([autotracer, "flags", "--compiler", compiler]))
+def hook_flags(context):
+    """What autotrace_instrument() added to each source's command."""
+    added = ("-finstrument-functions", "-fplugin", "-fpass-plugin")
+    return {name: [flag for flag in flags if flag == "-g" or flag.startswith(added)]
+            for name, flags in context.compile_flags().items()}
+
+
+def has_plugin(flags):
+    return any(flag.startswith("-fplugin=") for flag in flags)
+
+
+def instrument_flags(autotracer, compiler, *options):
+    return shlex.split(harness.output_of([autotracer, "flags", "--compiler", compiler, *options]))
+
+
+def expect_plugins_installed(context):
+    """Cases about plugins cannot run where the build found no headers for them."""
+    if not list(context.prefix.glob("**/autotrace-cpp/*/autotrace.so")):
+        print("no plugin was built")
+        sys.exit(SKIPPED_STATUS)
 
 
 def library_folder(prefix):
@@ -222,12 +242,62 @@ def build_by_hand(context, compiler, autotracer, cflags, libs, linker_flags, bil
 
 @case("gcc", "clang")
 def flags_are_those_of_autotrace_instrument(context, family):
-    context.configure(CONSUMER, family, "-DCONSUMER_WAY=package", prefix=context.prefix)
-    expected = instrument_flags(context.prefix / "bin/autotracer", context.compilers[family][1])
-    for name, flags in context.compile_flags().items():
-        hooks = [flag for flag in flags
-                 if flag == "-g" or flag.startswith("-finstrument-functions")]
+    context.configure(CONSUMER, family, "-DCONSUMER_WAY=package",
+                      "-DCONSUMER_MODULES=shop;app::Map<int, long>", prefix=context.prefix)
+    printed = harness.output_of([
+        context.prefix / "bin/autotracer", "flags", "--cmake", "--compiler",
+        context.compilers[family][1], "--modules", "shop", "--modules", "app::Map<int, long>"])
+    expected = printed.strip().split(";")
+    for name, hooks in hook_flags(context).items():
         assert hooks == expected, f"{name}: {hooks}, autotracer flags: {expected}"
+
+
+@case("gcc", "clang")
+def modules_choose_what_the_plugin_keeps(context, family):
+    expect_plugins_installed(context)
+    # The static library is compiled for whoever links it; the program's own name is all of it.
+    for modules, expected in (("shop;billing", "shop::Order\n  billing::Charge\n"),
+                              ("consumer", "main\n  shop::Order\n    stock::Reserve\n")):
+        context.configure(CONSUMER, family, "-DCONSUMER_WAY=package",
+                          f"-DCONSUMER_MODULES={modules}", prefix=context.prefix)
+        program = context.build()
+        assert all(has_plugin(flags) for flags in context.compile_flags().values())
+        shutil.rmtree(context.folder / "data", ignore_errors=True)
+        text = context.run_traced(program, context.prefix / "bin/autotracer", modules="*")
+        harness.expect_text(text, expected)
+
+
+@case("gcc", "clang")
+def without_a_plugin_every_function_has_hooks(context, family):
+    expect_plugins_installed(context)
+    context.configure(CONSUMER, family, "-DCONSUMER_WAY=package", "-DAUTOTRACE_PLUGIN=OFF",
+                      prefix=context.prefix)
+    flags = hook_flags(context)
+    assert not any(has_plugin(words) for words in flags.values())
+    context.expect_all_spans(context.build())
+
+    prefix = context.folder / "prefix"
+    shutil.copytree(context.prefix, prefix, symlinks=True)
+    plugins = list(prefix.glob("**/autotrace-cpp/*/autotrace.so"))
+    for plugin in plugins:
+        plugin.write_bytes(b"no plugin\n")
+    expect_no_plugin(context, family, prefix, flags, "does not work with this compiler")
+    for plugin in plugins:
+        plugin.unlink()
+    expect_no_plugin(context, family, prefix, flags, "is installed")
+
+
+def expect_no_plugin(context, family, prefix, flags, reason):
+    """CMake and the command say why there is none, and do without."""
+    shutil.rmtree(context.folder / "build")
+    printed = context.configure(CONSUMER, family, "-DCONSUMER_WAY=package", prefix=prefix)
+    assert reason in printed, printed
+    assert hook_flags(context) == flags
+    done = subprocess.run(
+        [prefix / "bin/autotracer", "flags", "--compiler", context.compilers[family][1]],
+        capture_output=True, text=True, check=True, env=harness.clean_environment())
+    assert reason in done.stderr, done.stderr
+    assert not has_plugin(shlex.split(done.stdout)), done.stdout
 
 
 @case()
@@ -315,7 +385,9 @@ def debian_packages(context):
                        "-B", context.folder / "packages"])
     root = context.folder / "root"
     fields = {}
-    for name in ("libautotrace-cpp0", "libautotrace-cpp-dev", "autotracer"):
+    names = ["libautotrace-cpp0", "libautotrace-cpp-dev", "autotracer"]
+    has_plugins = bool(list(context.prefix.glob("**/autotrace-cpp/*/autotrace.so")))
+    for name in names + ["autotrace-cpp-plugins"] * has_plugins:
         found = list((context.folder / "packages").glob(f"{name}_{context.version}_*.deb"))
         assert len(found) == 1, (name, found)
         fields[name] = control_fields(found[0])
@@ -331,6 +403,7 @@ def debian_packages(context):
     assert f"libautotrace-cpp0 (= {context.version})" in fields["autotracer"]["Depends"]
 
     context.configure(CONSUMER, "gcc", "-DCONSUMER_WAY=package", prefix=root / "usr")
+    assert has_plugin(context.compile_flags()["shop"]) == has_plugins
     program = context.build()
     expect_linked(program)
     context.expect_all_spans(program, autotracer=root / "usr/bin/autotracer")
