@@ -6,18 +6,19 @@
 #include <utility>
 
 #include "filters/dropped_functions.h"
+#include "filters/known_function.h"
 #include "filters/path_components.h"
 #include "symbolizer/function_name.h"
 
 namespace autotrace::plugin {
 namespace {
 
-// Binaries are made later: patterns for them cannot be decided on here.
-bool NamesBinary(const std::string& text) {
-  filters::Pattern pattern;
-  std::string error;
-  return filters::Pattern::Parse(text, &pattern, &error) &&
-         pattern.kind() == filters::PatternKind::kBinary;
+bool HasKind(const filters::Strings& patterns, filters::PatternKind kind) {
+  return std::any_of(patterns.begin(), patterns.end(), [kind](const std::string& text) {
+    filters::Pattern pattern;
+    std::string error;
+    return filters::Pattern::Parse(text, &pattern, &error) && pattern.kind() == kind;
+  });
 }
 
 // What the filter asks about. The decision looks at compiler-made members itself.
@@ -52,7 +53,9 @@ bool IsNumber(std::string_view text) {
 
 Decider::Decider(Settings settings) : settings_(std::move(settings)) {
   const filters::Strings& modules = settings_.modules;
-  if (modules.empty() || std::any_of(modules.begin(), modules.end(), NamesBinary)) return;
+  // Binaries are made later: patterns for them cannot be decided on here.
+  if (modules.empty() || HasKind(modules, filters::PatternKind::kBinary)) return;
+  needs_source_files_ = HasKind(modules, filters::PatternKind::kSource);
   filters::Config config;
   config.modules = modules;
   filter_ = std::make_unique<filters::FunctionFilter>(config);
@@ -79,6 +82,15 @@ Decision Decider::Decide(const CompiledFunction& function) const {
     return {Reason::kStraightLine, ""};
   }
   return {Reason::kKept, pattern};
+}
+
+Decision Decider::DecideByName(const std::string& linker_name) const {
+  if (IsStandardLibraryName(linker_name)) return {Reason::kStandardLibrary, ""};
+  if (filter_ == nullptr || needs_source_files_) return {Reason::kKept, ""};
+  const std::string name = symbolizer::QualifiedName(linker_name);
+  const filters::Decision match = filter_->Decide(filters::KnownFunction(name));
+  if (match.verdict != filters::Verdict::kRecord) return {Reason::kNotMatched, ""};
+  return {Reason::kKept, match.pattern->text()};
 }
 
 std::string Describe(const Decision& decision) {

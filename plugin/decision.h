@@ -68,12 +68,15 @@ class Decider {
 
   const Settings& settings() const { return settings_; }
   Decision Decide(const CompiledFunction& function) const;
+  // About what the compiler made of its own accord, so that nothing but its name is known.
+  Decision DecideByName(const std::string& linker_name) const;
 
  private:
   Settings settings_;
   // Null: no pattern was given, or one that only the loader's view of the program can decide about
   // (a binary), so that everything may be wanted.
   std::unique_ptr<filters::FunctionFilter> filter_;
+  bool needs_source_files_ = false;
 };
 
 // For people: "inline, without loop or call".

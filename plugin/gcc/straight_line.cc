@@ -36,6 +36,11 @@ bool IsInlineBuiltin(tree call, tree builtin) {
     case BUILT_IN_MEMMOVE:
     case BUILT_IN_MEMSET:
       return IsSmallCopy(call);
+    case BUILT_IN_CORO_PROMISE:
+    case BUILT_IN_VA_COPY:
+    case BUILT_IN_VA_END:
+    case BUILT_IN_VA_START:
+      return true;
     default:
       return is_inexpensive_builtin(builtin) || IsInlineAtomic(builtin);
   }

@@ -93,7 +93,7 @@ class Annotations {
   std::unordered_map<const llvm::Function*, size_t> verdicts_;
 };
 
-Verdict VerdictOn(const llvm::Function& function, const Verdicts& verdicts,
+Verdict VerdictOn(const llvm::Function& function, const Verdicts& verdicts, const Decider& decider,
                   const Annotations& annotations) {
   const std::string name = function.getName().str();
   const std::optional<size_t> annotated = annotations.Find(function);
@@ -103,18 +103,19 @@ Verdict VerdictOn(const llvm::Function& function, const Verdicts& verdicts,
   }
   // The front end's half leaves the standard library out. Anything else is something of Clang's own
   // making, such as "memcpy.inline" for the wrapper of a builtin function.
-  const bool is_library = IsStandardLibraryName(name) || function.getName().endswith(".inline");
-  return {{is_library ? Reason::kStandardLibrary : Reason::kKept, ""}, ""};
+  if (function.getName().endswith(".inline")) return {{Reason::kStandardLibrary, ""}, ""};
+  return {decider.DecideByName(name), ""};
 }
 
 void CarryOut(llvm::Module* module) {
   const Verdicts& verdicts = CurrentVerdicts();
+  const Decider decider(verdicts.settings);
   const Annotations annotations(module);
   DroppedList list;
   Report report;
   for (llvm::Function& function : *module) {
     if (function.isDeclaration()) continue;
-    const Verdict verdict = VerdictOn(function, verdicts, annotations);
+    const Verdict verdict = VerdictOn(function, verdicts, decider, annotations);
     const bool is_marked = verdict.decision.reason == Reason::kNoTrace;
     if (!HasHooks(function) && !is_marked) continue;
     if (!verdict.decision.is_kept()) RemoveHooks(&function);

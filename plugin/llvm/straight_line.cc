@@ -111,6 +111,17 @@ class StraightLineWalk {
           return LookAtInitializer(capture);
         });
       }
+      case Stmt::DeclRefExprClass:
+        return !IsReachedByCall(*clang::cast<clang::DeclRefExpr>(statement)->getDecl());
+      case Stmt::MemberExprClass:
+        return !IsReachedByCall(*clang::cast<clang::MemberExpr>(statement)->getMemberDecl()) &&
+               LookBelow(statement);
+      case Stmt::ArrayInitLoopExprClass: {
+        // A copy of an array: of its bytes, or of one element after the other.
+        const auto* array = clang::cast<clang::ArrayInitLoopExpr>(statement);
+        return array->getType().isTriviallyCopyableType(context_) &&
+               Look(array->getCommonExpr()->getSourceExpr());
+      }
       case Stmt::AtomicExprClass: {
         const auto* atomic = clang::cast<clang::AtomicExpr>(statement);
         return IsInlineAtomic(*atomic) && LookBelow(statement);
@@ -171,14 +182,12 @@ class StraightLineWalk {
       case Stmt::CompoundLiteralExprClass:
       case Stmt::CompoundStmtClass:
       case Stmt::ConvertVectorExprClass:
-      case Stmt::DeclRefExprClass:
       case Stmt::DefaultStmtClass:
       case Stmt::ExprWithCleanupsClass:
       case Stmt::ExtVectorElementExprClass:
       case Stmt::ImplicitCastExprClass:
       case Stmt::ImplicitValueInitExprClass:
       case Stmt::MaterializeTemporaryExprClass:
-      case Stmt::MemberExprClass:
       case Stmt::NullStmtClass:
       case Stmt::OpaqueValueExprClass:
       case Stmt::ParenExprClass:
@@ -267,7 +276,7 @@ class StraightLineWalk {
   }
 
   bool LookAtVariable(const clang::VarDecl& variable) {
-    if (variable.hasExternalStorage()) return true;
+    if (variable.hasExternalStorage() || variable.isConstexpr()) return true;
     if (!variable.isLocalVarDecl()) return false;
     if (variable.isStaticLocal()) {
       // Without a guard that is taken by a call.
@@ -284,6 +293,15 @@ class StraightLineWalk {
     // What is returned is destroyed by whoever called.
     return LookAtInitializer(variable.getInit()) &&
            (variable.isNRVOVariable() || owner_.IsDestroyedInline(variable.getType()));
+  }
+
+  // A thread's own variable whose first use in a thread initializes it.
+  bool IsReachedByCall(const clang::ValueDecl& declaration) const {
+    const auto* variable = dyn_cast<clang::VarDecl>(&declaration);
+    if (variable == nullptr || variable->getTLSKind() != clang::VarDecl::TLS_Dynamic) return false;
+    const clang::VarDecl* definition = variable->getInitializingDeclaration();
+    return definition == nullptr || !definition->hasConstantInitialization() ||
+           definition->needsDestruction(context_) != clang::QualType::DK_none;
   }
 
   bool LookAtCall(const clang::CallExpr& call) {
@@ -365,6 +383,12 @@ bool StraightLine::Is(const clang::FunctionDecl& function) {
 
 bool StraightLine::Examine(const clang::FunctionDecl& function) {
   if (function.isTrivial()) return true;
+  // What a lambda becomes as a function pointer has its body made later: a call of the lambda.
+  if (const auto* method = dyn_cast<clang::CXXMethodDecl>(&function);
+      method != nullptr && method->isLambdaStaticInvoker()) {
+    const clang::CXXMethodDecl* call = method->getParent()->getLambdaCallOperator();
+    return call != nullptr && !method->getParent()->isGenericLambda() && IsInlinedAway(*call);
+  }
   const Stmt* body = function.getBody();
   if (body == nullptr) return false;
   StraightLineWalk walk(this);

@@ -125,6 +125,16 @@ TEST_CASE("the standard library is dropped whatever the patterns say", "[plugin]
   CHECK(Decider(With({"std", "*"})).Decide(function).reason == Reason::kStandardLibrary);
 }
 
+TEST_CASE("what is known by its name only is decided on by that", "[plugin]") {
+  CHECK(Decider(With({})).DecideByName(".omp_outlined.").is_kept());
+  CHECK(Decider(With({"app"})).DecideByName(kRun).pattern == "app");
+  CHECK(Decider(With({"app"})).DecideByName(".omp_outlined.").reason == Reason::kNotMatched);
+  // It might stand in such a file.
+  CHECK(Decider(With({"src/db/"})).DecideByName(kRun).is_kept());
+  CHECK(Decider(With({"*"})).DecideByName("_ZNKSt6vectorIiSaIiEE4sizeEv").reason ==
+        Reason::kStandardLibrary);
+}
+
 TEST_CASE("headers of the standard library are told by their folders", "[plugin]") {
   for (const char* path : {"/usr/include/c++/12/bits/stl_vector.h",
                            "/usr/include/x86_64-linux-gnu/c++/12/bits/c++config.h",
