@@ -14,11 +14,15 @@ struct entry {
 static __thread __attribute__((tls_model("initial-exec"))) struct entry buffer[kEntries];
 static __thread __attribute__((tls_model("initial-exec"))) uint32_t next;
 
+/* Without this the compiler sees that nobody reads the buffer, and stores nothing. */
+#define KEEP(entry) __asm__ volatile("" : : "r"(entry) : "memory")
+
 HOOK void __cyg_profile_func_enter(void* function, void* call_site) {
   (void)call_site;
   struct entry* entry = &buffer[next++ % kEntries];
   entry->function = (uint64_t)function;
   entry->ticks = __rdtsc();
+  KEEP(entry);
 }
 
 HOOK void __cyg_profile_func_exit(void* function, void* call_site) {
@@ -26,4 +30,5 @@ HOOK void __cyg_profile_func_exit(void* function, void* call_site) {
   struct entry* entry = &buffer[next++ % kEntries];
   entry->ticks = __rdtsc();
   entry->function = (uint64_t)function;
+  KEEP(entry);
 }

@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+"""Counts the instructions that a call costs the thread that makes it: repeatable, unlike time.
+
+usage: instruction_counts.py BUILD_DIR [--compiler CC] [--check] [--write]
+
+Runs leaf_loop.c under valgrind's callgrind twice for each kind of call, with different numbers of
+calls, and divides the difference; what other threads do is left out. Prints a table. With --check,
+compares with instruction_counts.json and ends with 1 when a count has grown by more than 3%; with
+--write, writes that file.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+from side_by_side import run
+
+HERE = pathlib.Path(__file__).resolve().parent
+COMMITTED = HERE / 'instruction_counts.json'
+ALLOWED_GROWTH = 0.03
+# Far apart, so that what start and end cost, which is not the same each time, does not show.
+CALLS = (100_000, 600_000)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('build_dir', type=pathlib.Path)
+    parser.add_argument('--compiler', default='gcc-12')
+    parser.add_argument('--check', action='store_true')
+    parser.add_argument('--write', action='store_true')
+    options = parser.parse_args()
+    runtime = (options.build_dir / 'runtime' / 'libautotrace-cpp.so').resolve()
+
+    with tempfile.TemporaryDirectory() as folder:
+        run([options.compiler, '-O2', '-finstrument-functions', str(HERE / 'leaf_loop.c'),
+             '-lpthread', '-o', 'hooked'], folder)
+        run([options.compiler, '-O2', '-shared', '-fPIC', str(HERE / 'floor_hooks.c'), '-o',
+             'floor.so'], folder)
+        counts = {name: count(folder, environment)
+                  for name, environment in variants(runtime).items()}
+
+    committed = json.loads(COMMITTED.read_text()) if COMMITTED.exists() else {}
+    grown = []
+    print(f'{"instructions per call":24}{"now":>8}{"committed":>11}')
+    for name, value in counts.items():
+        before = committed.get(name)
+        print(f'{name:24}{value:8.1f}' + (f'{before:11.1f}' if before is not None else ''))
+        if before is None or value > before * (1 + ALLOWED_GROWTH):
+            grown.append(name)
+    if options.write:
+        COMMITTED.write_text(json.dumps(counts, indent=2) + '\n')
+    if options.check and grown:
+        print(f'more than {ALLOWED_GROWTH:.0%} over {COMMITTED.name}: {", ".join(grown)}; if that is '
+              'worth it, run with --write and say why in the commit', file=sys.stderr)
+        return 1
+    return 0
+
+
+def variants(runtime):
+    """The environment for each kind of call."""
+    recording = {'LD_PRELOAD': str(runtime), 'AUTOTRACE_MODULES': 'leaf,loop',
+                 'AUTOTRACE_SUMMARY': '0'}
+    return {
+        'empty hooks': {},
+        'floor': {'LD_PRELOAD': './floor.so'},
+        'off': {'LD_PRELOAD': str(runtime)},
+        'recorded': recording,
+        'too short': {**recording, 'AUTOTRACE_MIN_DURATION': '100s'},
+        'not wanted': {**recording, 'AUTOTRACE_MODULES': 'main'},
+    }
+
+
+def count(folder, environment):
+    """Instructions per call, rounded to a tenth."""
+    few, many = (instructions_of_main_thread(folder, calls, environment) for calls in CALLS)
+    return round((many - few) / (CALLS[1] - CALLS[0]), 1)
+
+
+def instructions_of_main_thread(folder, calls, environment):
+    settings = {name: value for name, value in os.environ.items()
+                if not name.startswith(('AUTOTRACE_', 'OTEL_', 'LD_'))}
+    # Through env(1), so that only the program gets the library, and not valgrind.
+    words = [f'{name}={value}' for name, value in environment.items()]
+    for old in pathlib.Path(folder).glob('counts.*'):
+        old.unlink()
+    subprocess.run(['valgrind', '-q', '--trace-children=yes', '--tool=callgrind',
+                    '--separate-threads=yes', '--callgrind-out-file=counts.%p',
+                    'env', *words, './hooked', str(calls)],
+                   cwd=folder, env=settings, check=True, capture_output=True)
+    (main_thread,) = pathlib.Path(folder).glob('counts.*-01')
+    return int(re.search(r'^totals: (\d+)', main_thread.read_text(), re.MULTILINE).group(1))
+
+
+if __name__ == '__main__':
+    sys.exit(main())
