@@ -134,13 +134,19 @@ class Recorder {
       Publish(frame);
       return true;
     }
-    const uint64_t parent = frame[-1].sequence;
-    if (__builtin_expect(parent == 0 || write_ >= write_fast_end_ || duration > kLongest ||
-                             next_sequence_ == sequence_end_,
+    if (__builtin_expect(write_ >= write_fast_end_ || duration > kLongest ||
+                             sequence_end_ - next_sequence_ < 2,
                          0)) {
       return false;
     }
-    if (sequence == 0) sequence = next_sequence_++;
+    uint64_t parent = frame[-1].sequence;
+    if (parent == 0) {
+      if (!NeedsOnlySequence(frame - 1)) return false;
+      if (sequence == 0) sequence = next_sequence_++;
+      parent = frame[-1].sequence = next_sequence_++;
+    } else if (sequence == 0) {
+      sequence = next_sequence_++;
+    }
     WriteSpan(frame, sequence, parent, duration, 0);
     Publish(frame);
     return true;
@@ -239,6 +245,13 @@ class Recorder {
   void Publish(Frame* top) {
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     __atomic_store_n(&top_, top, __ATOMIC_RELEASE);
+  }
+
+  // Is a sequence all that this frame needs to be the parent of a span that is kept? That is so for
+  // plain ones in a trace that has begun, unless a reader has seen the frame without (see Identify).
+  bool NeedsOnlySequence(const Frame* frame) const {
+    return DecisionKind(frame->function) == decision::kPlainRecord && root_ != nullptr &&
+           frame->start > shared_->open_frames_copied.load(std::memory_order_relaxed);
   }
 
   // Writes a span's record; there is room for it.
