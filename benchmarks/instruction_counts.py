@@ -3,13 +3,15 @@
 
 usage: instruction_counts.py BUILD_DIR [--compiler CC] [--check] [--write]
 
-Runs leaf_loop.c under valgrind's callgrind twice for each kind of call, with different numbers of
-calls, and divides the difference; what other threads do is left out. Prints a table. With --check,
+Runs a workload under valgrind's callgrind twice for each kind of call, with different numbers of
+calls, and divides the difference; what other threads do is left out. The workload is leaf_loop.c,
+where calls have many siblings, and deep_tree.c, where each has none. Prints a table. With --check,
 compares with instruction_counts.json and ends with 1 when a count has grown by more than 3%; with
 --write, writes that file.
 """
 
 import argparse
+import dataclasses
 import json
 import os
 import pathlib
@@ -27,6 +29,13 @@ ALLOWED_GROWTH = 0.03
 CALLS = (100_000, 600_000)
 
 
+@dataclasses.dataclass(frozen=True)
+class Variant:
+    """A kind of call: how it is made."""
+    environment: dict
+    workload: str = 'leaf_loop'
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('build_dir', type=pathlib.Path)
@@ -37,12 +46,12 @@ def main():
     runtime = (options.build_dir / 'runtime' / 'libautotrace-cpp.so').resolve()
 
     with tempfile.TemporaryDirectory() as folder:
-        run([options.compiler, '-O2', '-finstrument-functions', str(HERE / 'leaf_loop.c'),
-             '-lpthread', '-o', 'hooked'], folder)
+        for workload in ('leaf_loop', 'deep_tree'):
+            run([options.compiler, '-O2', '-finstrument-functions', str(HERE / f'{workload}.c'),
+                 '-lpthread', '-o', workload], folder)
         run([options.compiler, '-O2', '-shared', '-fPIC', str(HERE / 'floor_hooks.c'), '-o',
              'floor.so'], folder)
-        counts = {name: count(folder, environment)
-                  for name, environment in variants(runtime).items()}
+        counts = {name: count(folder, variant) for name, variant in variants(runtime).items()}
 
     committed = json.loads(COMMITTED.read_text()) if COMMITTED.exists() else {}
     grown = []
@@ -62,35 +71,35 @@ def main():
 
 
 def variants(runtime):
-    """The environment for each kind of call."""
-    recording = {'LD_PRELOAD': str(runtime), 'AUTOTRACE_MODULES': 'leaf,loop',
+    recording = {'LD_PRELOAD': str(runtime), 'AUTOTRACE_MODULES': '*',
                  'AUTOTRACE_SUMMARY': '0'}
     return {
-        'empty hooks': {},
-        'floor': {'LD_PRELOAD': './floor.so'},
-        'off': {'LD_PRELOAD': str(runtime)},
-        'recorded': recording,
-        'too short': {**recording, 'AUTOTRACE_MIN_DURATION': '100s'},
-        'not wanted': {**recording, 'AUTOTRACE_MODULES': 'main'},
+        'empty hooks': Variant({}),
+        'floor': Variant({'LD_PRELOAD': './floor.so'}),
+        'off': Variant({'LD_PRELOAD': str(runtime)}),
+        'recorded': Variant(recording),
+        'recorded, only child': Variant(recording, 'deep_tree'),
+        'too short': Variant({**recording, 'AUTOTRACE_MIN_DURATION': '100s'}),
+        'not wanted': Variant({**recording, 'AUTOTRACE_MODULES': 'main'}),
     }
 
 
-def count(folder, environment):
+def count(folder, variant):
     """Instructions per call, rounded to a tenth."""
-    few, many = (instructions_of_main_thread(folder, calls, environment) for calls in CALLS)
+    few, many = (instructions_of_main_thread(folder, calls, variant) for calls in CALLS)
     return round((many - few) / (CALLS[1] - CALLS[0]), 1)
 
 
-def instructions_of_main_thread(folder, calls, environment):
+def instructions_of_main_thread(folder, calls, variant):
     settings = {name: value for name, value in os.environ.items()
                 if not name.startswith(('AUTOTRACE_', 'OTEL_', 'LD_'))}
     # Through env(1), so that only the program gets the library, and not valgrind.
-    words = [f'{name}={value}' for name, value in environment.items()]
+    words = [f'{name}={value}' for name, value in variant.environment.items()]
     for old in pathlib.Path(folder).glob('counts.*'):
         old.unlink()
     subprocess.run(['valgrind', '-q', '--trace-children=yes', '--tool=callgrind',
                     '--separate-threads=yes', '--callgrind-out-file=counts.%p',
-                    'env', *words, './hooked', str(calls)],
+                    'env', *words, f'./{variant.workload}', str(calls)],
                    cwd=folder, env=settings, check=True, capture_output=True)
     (main_thread,) = pathlib.Path(folder).glob('counts.*-01')
     return int(re.search(r'^totals: (\d+)', main_thread.read_text(), re.MULTILINE).group(1))

@@ -63,6 +63,10 @@ bool MappedFile::Map(const char* path, char* real_path, size_t real_path_capacit
   return data_ != nullptr;
 }
 
+void MappedFile::ReleasePages() const {
+  if (data_ != nullptr) raw::Madvise(data_, size_, MADV_DONTNEED);
+}
+
 void MappedFile::Unmap() {
   if (data_ != nullptr) raw::Munmap(const_cast<char*>(data_), size_);
   data_ = nullptr;

@@ -20,6 +20,9 @@ class MappedFile {
   // capacity and NUL-terminated. False, and nothing mapped, when that is not possible.
   bool Map(const char* path, char* real_path = nullptr, size_t real_path_capacity = 0);
   void Unmap();
+  // Gives back the memory that the pages read so far take; they are read again when needed. Any
+  // thread, whatever others read meanwhile.
+  void ReleasePages() const;
 
   // Valid until Unmap or destruction. The mapping does not notice that the file is replaced, but a
   // file cut short by somebody else ends the process by SIGBUS when touched beyond its new end.

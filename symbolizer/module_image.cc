@@ -1,6 +1,14 @@
 #include "symbolizer/module_image.h"
 
 namespace autotrace::symbolizer {
+namespace {
+
+// Each symbol and each name that is looked at brings 64 KiB of the file around it into memory, if the
+// kernel has them: a thousand functions all over a large binary bring all of its names.
+constexpr size_t kLargeFile = size_t{16} << 20;
+constexpr uint32_t kLookupsUntilRelease = 32;
+
+}  // namespace
 
 bool ModuleImage::Map(const char* path, const char* debug_directory) {
   char real_path[kMaxPath];
@@ -24,7 +32,18 @@ bool ModuleImage::Map(const char* path, const char* debug_directory) {
 }
 
 bool ModuleImage::FindFunction(uint64_t address, Symbol* symbol) const {
+  LimitResidentPages();
   return symbols_.Find(address, symbol);
+}
+
+void ModuleImage::LimitResidentPages() const {
+  if (file_.bytes().size() < kLargeFile && debug_file_.bytes().size() < kLargeFile) return;
+  if (lookups_.fetch_add(1, std::memory_order_relaxed) % kLookupsUntilRelease !=
+      kLookupsUntilRelease - 1) {
+    return;
+  }
+  file_.ReleasePages();
+  debug_file_.ReleasePages();
 }
 
 bool ModuleImage::FindFacts(uint64_t address, FunctionFacts* facts) {

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <atomic>
 #include <string_view>
 
 #include "symbolizer/debug_info.h"
@@ -37,7 +38,8 @@ class ModuleImage {
   // The function that starts at `address`; else the one that contains it; false when there is none.
   // Prefers global over local names and names with a size among aliases. Async-signal-safe, on any
   // number of threads at once. The first call makes an index (about 5 ms for 300,000 functions),
-  // the first for an address inside a function another one (about 50 ms).
+  // the first for an address inside a function another one (about 50 ms). What was read of large
+  // files is given back now and then, by madvise.
   bool FindFunction(uint64_t address, Symbol* symbol) const;
 
   // Facts of the function that starts at `address`; false when there is no debug information for
@@ -61,12 +63,15 @@ class ModuleImage {
   uint64_t first_load_address() const { return elf_.FirstLoadAddress(); }
 
  private:
+  void LimitResidentPages() const;
+
   MappedFile file_;
   ElfFile elf_;
   MappedFile debug_file_;
   ElfFile debug_elf_;
   SymbolTable symbols_;
   DebugInfo debug_info_;
+  mutable std::atomic<uint32_t> lookups_{0};
 };
 
 }  // namespace autotrace::symbolizer

@@ -97,6 +97,10 @@ inline void* Mremap(void* address, size_t old_size, size_t new_size, int flags) 
                                          static_cast<long>(old_size), static_cast<long>(new_size),
                                          flags));
 }
+inline int Madvise(const void* address, size_t size, int advice) {
+  return static_cast<int>(
+      Syscall(SYS_madvise, reinterpret_cast<long>(address), static_cast<long>(size), advice));
+}
 inline int Munmap(void* address, size_t size) {
   return static_cast<int>(
       Syscall(SYS_munmap, reinterpret_cast<long>(address), static_cast<long>(size)));

@@ -74,14 +74,16 @@ bool SymbolTable::Attach(const ElfFile& elf, uint32_t type) {
 }
 
 bool SymbolTable::Find(uint64_t address, Symbol* symbol) const {
-  return FindStart(address, symbol) || FindContaining(address, symbol);
+  return (FindStart(address, symbol) || FindContaining(address, symbol)) && !symbol->name.empty();
 }
 
 void SymbolTable::ForEachFunction(void (*visit)(void* context, const Symbol& symbol),
                                   void* context) const {
   for (uint32_t i = 0; i < count_; ++i) {
     const Elf64_Sym symbol = At(i);
-    if (IsFunction(symbol)) visit(context, Describe(symbol));
+    if (!IsFunction(symbol)) continue;
+    const Symbol described = Describe(symbol);
+    if (!described.name.empty()) visit(context, described);
   }
 }
 
@@ -98,10 +100,12 @@ bool SymbolTable::Mentions(std::string_view name) const {
   return false;
 }
 
+// Does not look at its name: the names of a large binary are the larger part of its symbols, and only
+// few of them are ever asked for.
 bool SymbolTable::IsFunction(const Elf64_Sym& symbol) const {
   const int type = ELF64_ST_TYPE(symbol.st_info);
   return (type == STT_FUNC || type == STT_GNU_IFUNC) && symbol.st_shndx != SHN_UNDEF &&
-         symbol.st_name < names_.size() && names_[symbol.st_name] != '\0';
+         symbol.st_name != 0 && symbol.st_name < names_.size();
 }
 
 Elf64_Sym SymbolTable::At(uint32_t index) const {
