@@ -110,6 +110,9 @@ void Drainer::EmitFunctions() {
                                          static_cast<uint16_t>(name.size())});
       payload.append(name);
       AppendPadding(&payload);
+      const Module* module =
+          function.module_id != 0 ? modules_->at(function.module_id - 1) : nullptr;
+      if (module != nullptr) module->image.LimitResidentPages();
     }
     Emit(format::BlockKind::kFunctions, payload);
   }

@@ -3,10 +3,10 @@
 namespace autotrace::symbolizer {
 namespace {
 
-// Each symbol and each name that is looked at brings 64 KiB of the file around it into memory, if the
-// kernel has them: a thousand functions all over a large binary bring all of its names.
+// Each symbol and each name that is looked at brings 64 KiB of the file around it into memory, if
+// the kernel has them: a thousand functions all over a large binary bring all of its names.
 constexpr size_t kLargeFile = size_t{16} << 20;
-constexpr uint32_t kLookupsUntilRelease = 32;
+constexpr uint32_t kLookupsUntilRelease = 64;
 
 }  // namespace
 
@@ -38,7 +38,7 @@ bool ModuleImage::FindFunction(uint64_t address, Symbol* symbol) const {
 
 void ModuleImage::LimitResidentPages() const {
   if (file_.bytes().size() < kLargeFile && debug_file_.bytes().size() < kLargeFile) return;
-  if (lookups_.fetch_add(1, std::memory_order_relaxed) % kLookupsUntilRelease !=
+  if (looked_at_.fetch_add(1, std::memory_order_relaxed) % kLookupsUntilRelease !=
       kLookupsUntilRelease - 1) {
     return;
   }

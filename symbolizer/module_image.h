@@ -38,9 +38,12 @@ class ModuleImage {
   // The function that starts at `address`; else the one that contains it; false when there is none.
   // Prefers global over local names and names with a size among aliases. Async-signal-safe, on any
   // number of threads at once. The first call makes an index (about 5 ms for 300,000 functions),
-  // the first for an address inside a function another one (about 50 ms). What was read of large
-  // files is given back now and then, by madvise.
+  // the first for an address inside a function another one (about 50 ms).
   bool FindFunction(uint64_t address, Symbol* symbol) const;
+
+  // To be called for each name of a Symbol that is looked at again later: now and then it gives
+  // back the memory that a large file's pages take. Async-signal-safe.
+  void LimitResidentPages() const;
 
   // Facts of the function that starts at `address`; false when there is no debug information for
   // it. The first question about a compilation unit walks that unit (milliseconds) and remembers
@@ -63,15 +66,13 @@ class ModuleImage {
   uint64_t first_load_address() const { return elf_.FirstLoadAddress(); }
 
  private:
-  void LimitResidentPages() const;
-
   MappedFile file_;
   ElfFile elf_;
   MappedFile debug_file_;
   ElfFile debug_elf_;
   SymbolTable symbols_;
   DebugInfo debug_info_;
-  mutable std::atomic<uint32_t> lookups_{0};
+  mutable std::atomic<uint32_t> looked_at_{0};
 };
 
 }  // namespace autotrace::symbolizer

@@ -100,8 +100,8 @@ bool SymbolTable::Mentions(std::string_view name) const {
   return false;
 }
 
-// Does not look at its name: the names of a large binary are the larger part of its symbols, and only
-// few of them are ever asked for.
+// Does not look at its name: the names of a large binary are the larger part of its symbols, and
+// only few of them are ever asked for.
 bool SymbolTable::IsFunction(const Elf64_Sym& symbol) const {
   const int type = ELF64_ST_TYPE(symbol.st_info);
   return (type == STT_FUNC || type == STT_GNU_IFUNC) && symbol.st_shndx != SHN_UNDEF &&
