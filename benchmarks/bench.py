@@ -5,7 +5,8 @@ usage: bench.py BUILD_DIR [--short | --full] [--only SECTION[,SECTION]...] [--ro
                 [--output FOLDER] [--update-document]
 
 --short is quick and only shows that everything works; --full takes long, and each workload makes at
-least 1 GB of records. Sections: calls (what a call costs, and for other tracers). The report goes to
+least 1 GB of records. Sections: calls (what a call costs, and for
+other tracers), hooks (single ones), startup, reader. The report goes to
 FOLDER/performance.md, the figures to FOLDER/results.json; --update-document also puts it into
 docs/performance.md.
 """
@@ -21,6 +22,9 @@ import call_cost
 import goals
 import machine
 import markdown
+import micro
+import reader
+import startup
 from tracers import Tools
 
 DOCUMENT = machine.ROOT / 'docs' / 'performance.md'
@@ -33,13 +37,19 @@ class Size:
     calls: int  # in each run of a call workload
     rounds: int
     all_combinations: bool  # of call workloads and numbers of threads
+    spans_read: int
+    starts: int
+    functions: int  # of the large program
 
 
 # A record has 40 bytes: 30 million are 1.2 GB.
 SIZES = {
-    'short': Size(calls=300_000, rounds=2, all_combinations=False),
-    'usual': Size(calls=3_000_000, rounds=5, all_combinations=False),
-    'full': Size(calls=30_000_000, rounds=10, all_combinations=True),
+    'short': Size(calls=300_000, rounds=2, all_combinations=False, spans_read=300_000,
+                  starts=3, functions=30_000),
+    'usual': Size(calls=3_000_000, rounds=5, all_combinations=False, spans_read=3_000_000,
+                  starts=30, functions=300_000),
+    'full': Size(calls=30_000_000, rounds=10, all_combinations=True, spans_read=55_000_000,
+                 starts=50, functions=300_000),
 }
 
 
@@ -57,6 +67,12 @@ def main():
 
     sections = {
         'calls': (call_cost.CallCost(tools, work, size), call_cost.render),
+        'hooks': (micro.HookMicroBenchmark(build, machine.ROOT, work, size.rounds),
+                  micro.render_hooks),
+        'startup': (startup.Startup(tools.runtime, work, size.starts, size.functions),
+                    startup.render),
+        'reader': (reader.ReaderThroughput(build, tools, work, size.spans_read, size.rounds),
+                   reader.render),
     }
     wanted = options.only.split(',') if options.only else list(sections)
     if unknown := set(wanted) - set(sections):

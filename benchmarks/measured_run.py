@@ -14,7 +14,6 @@ class Finished:
     stderr: str
     seconds: float
     cpu_seconds: float  # user and system
-    peak_bytes: int  # of memory; of a process that waited for others, the largest of them
 
 
 class CommandFailed(Exception):
@@ -43,4 +42,4 @@ def run_measured(command, folder, **environment):
     if process.returncode != 0:
         words = ' '.join(map(str, command))
         raise CommandFailed(f'{words}: status {process.returncode}\n{texts[0]}{texts[1]}'[-2000:])
-    return Finished(*texts, seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
+    return Finished(*texts, seconds, usage.ru_utime + usage.ru_stime)

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdio>
+#include <fstream>
 #include <string>
 #include <utility>
 
@@ -18,6 +19,16 @@ namespace {
 
 double Seconds(const timeval& time) {
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
+}
+
+// Not ru_maxrss, which counts what the process was before it executed this program.
+uint64_t PeakKib() {
+  std::ifstream status("/proc/self/status");
+  for (std::string word; status >> word;) {
+    uint64_t peak = 0;
+    if (word == "VmHWM:" && status >> peak) return peak;
+  }
+  return 0;
 }
 
 int Main(const std::string& path) {
@@ -39,13 +50,14 @@ int Main(const std::string& path) {
   if (!status.ok()) return 1;
   rusage usage;
   getrusage(RUSAGE_SELF, &usage);
+  const uint64_t peak_kib = PeakKib();
   printf(
       "{\"spans\": %llu, \"bytes\": %llu, \"seconds\": %.4f, \"cpu_seconds\": %.4f, "
-      "\"peak_bytes\": %lld}\n",
+      "\"peak_bytes\": %llu}\n",
       static_cast<unsigned long long>(reader.statistics().spans),
       static_cast<unsigned long long>(bytes), wall.count(),
       Seconds(usage.ru_utime) + Seconds(usage.ru_stime),
-      static_cast<long long>(usage.ru_maxrss) * 1024);
+      static_cast<unsigned long long>(peak_kib) * 1024);
   return 0;
 }
 

@@ -99,8 +99,8 @@ class Autotrace(Tracer):
 
     DATA = 'autotrace.data'
 
-    def __init__(self, name, tools, settings, records=False):
-        super().__init__(name, 'hooked', records=records)
+    def __init__(self, name, tools, settings, build='hooked', records=False):
+        super().__init__(name, build, records=records)
         self.tools = tools
         self.settings = settings
         self.recorded_spans = 0  # of the last run

@@ -14,6 +14,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 BUILDS = {
     'plain': ('gcc', [], []),
     'hooked': ('gcc', ['-finstrument-functions'], []),
+    'debug': ('gcc', ['-finstrument-functions', '-g'], []),
     'pg': ('gcc', ['-pg'], []),
     'clang': ('clang', [], []),
     'xray': ('clang', ['-fxray-instrument', '-fxray-instruction-threshold=1'],
