@@ -1,6 +1,6 @@
 // As many threads as its first argument says, each with a few calls: "in-turn", eight at a time, or
-// "at-once", all alive together. Prints its memory in KiB, as the kernel counts it: the most that it
-// had, and what it has four seconds after the last thread has ended.
+// "at-once", all alive together. Prints its memory in KiB, as the kernel counts it: the most that
+// it had, and what it has four seconds after the last thread has ended.
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>

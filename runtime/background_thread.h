@@ -17,9 +17,7 @@ class BackgroundThread {
   // Waits until `run` has returned, at most so long; false when it has not.
   bool Join(uint64_t timeout_nanos);
   bool started() const { return started_; }
-  bool is_running() const {
-    return started_ && finished_.load(std::memory_order_acquire) == 0;
-  }
+  bool is_running() const { return started_ && finished_.load(std::memory_order_acquire) == 0; }
   // In a forked child, where it does not exist.
   void Forget() { started_ = false; }
 

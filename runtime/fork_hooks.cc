@@ -1,9 +1,9 @@
 // Ways to fork that run no atfork handlers: _Fork(), clone() and syscall() without CLONE_VM.
 //
-// The child gets what a forked one gets (see Session::BeforeClone), or is not traced; a program that
-// forks by instructions of its own is noticed by the hooks (Recorder::WipedOffset). Exported as
-// glibc's versions only, like the functions in unwind_hooks.cc. What shares its parent's memory, as
-// vfork() and threads do, passes through without a frame of ours: it may return twice.
+// The child gets what a forked one gets (see Session::BeforeClone), or is not traced; a program
+// that forks by instructions of its own is noticed by the hooks (Recorder::WipedOffset). Exported
+// as glibc's versions only, like the functions in unwind_hooks.cc. What shares its parent's memory,
+// as vfork() and threads do, passes through without a frame of ours: it may return twice.
 #include <errno.h>
 #include <linux/sched.h>
 #include <sched.h>
@@ -22,7 +22,8 @@ namespace autotrace {
 namespace {
 
 Session* TracingSession() {
-  return g_state.load(std::memory_order_acquire) == SessionState::kOn ? Session::Current() : nullptr;
+  return g_state.load(std::memory_order_acquire) == SessionState::kOn ? Session::Current()
+                                                                      : nullptr;
 }
 
 // fork() returns what fork(2) does, in both processes.

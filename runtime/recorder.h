@@ -121,10 +121,10 @@ class Recorder {
       return SameFunction(word, function) && DecisionKind(word) == decision::kPlainHidden;
     }
     // The function may be open on several stacks.
-    if (__builtin_expect(frame_address - fast_low_ >=
-                                 __atomic_load_n(&fast_size_, __ATOMIC_RELAXED) ||
-                             DecisionKind(frame->function) != decision::kPlainRecord,
-                         0)) {
+    if (__builtin_expect(
+            frame_address - fast_low_ >= __atomic_load_n(&fast_size_, __ATOMIC_RELAXED) ||
+                DecisionKind(frame->function) != decision::kPlainRecord,
+            0)) {
       return false;
     }
     const uint64_t duration = FastNow() - frame->start;
@@ -348,10 +348,10 @@ class Recorder {
   bool first_entry_;  // no call yet, and the first one is looked at
   uint64_t tid_;
   ThrownExceptions* thrown_;
-  Recorder* interrupted_;           // this one is for hooks inside hooks: of those that it interrupts
-  StackRange here_;                 // the stack that the thread is on
-  StackRange own_;                  // its own
-  StackRange signal_stack_;         // the one on which a handler was seen last
+  Recorder* interrupted_;    // this one is for hooks inside hooks: of those that it interrupts
+  StackRange here_;          // the stack that the thread is on
+  StackRange own_;           // its own
+  StackRange signal_stack_;  // the one on which a handler was seen last
   std::atomic<CallStack*> stack_;   // the one the thread is on; null: its own
   OpenCalls own_calls_;             // of its own, while it is on another one
   std::atomic<uint32_t> switches_;  // odd while it goes from one to another
@@ -362,7 +362,7 @@ class Recorder {
   Frame* top_;  // one past the innermost open frame
   Recorder* inner_of_entries_;
   Recorder* inner_of_others_;
-  uint64_t fast_low_;  // the stack that the thread is on, as far as entries and exits may take the
+  uint64_t fast_low_;   // the stack that the thread is on, as far as entries and exits may take the
   uint64_t fast_size_;  // fast path; nothing with a slow clock
   // ---- Wiped from here on, see WipedOffset.
   Frame* limit_;              // null while entries must take the slow path

@@ -64,8 +64,7 @@ size_t Recorder::CopyOpenFrames(std::string* frames, size_t limit, uint64_t trac
   if (switches % 2 != 0) return 0;
   // Another thread may have gone on where this one was, and its recorder has them now.
   const CallStack* stack = stack_.load(std::memory_order_relaxed);
-  if (stack != nullptr &&
-      CallStack::HolderOf(stack->state) != reinterpret_cast<uintptr_t>(this)) {
+  if (stack != nullptr && CallStack::HolderOf(stack->state) != reinterpret_cast<uintptr_t>(this)) {
     return 0;
   }
   const size_t before = frames->size();

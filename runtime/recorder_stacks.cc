@@ -98,9 +98,8 @@ StackRange Recorder::NotedPart(uint64_t address, const CallStack* stack) const {
 bool Recorder::IsDeeperHere(uint64_t address, uint64_t call_site) const {
   const CallStack* stack = stack_.load(std::memory_order_relaxed);
   if (address >= here_.low || (stack != nullptr && stack->is_announced())) return false;
-  const bool other_between =
-      shared_->stacks.FreeAround(address, stack).high < here_.high ||
-      (stack != nullptr && IsOwnBetween(address, here_.low));
+  const bool other_between = shared_->stacks.FreeAround(address, stack).high < here_.high ||
+                             (stack != nullptr && IsOwnBetween(address, here_.low));
   if (other_between) return false;
   const Frame* caller = top_ - 1;
   if (caller->is_sentinel() || !here_.Contains(caller->frame_address)) return false;
@@ -171,8 +170,9 @@ void Recorder::SetHere(StackRange range) {
 // May be called by another recorder while this one's thread changes them: then the result is not
 // used.
 __attribute__((no_sanitize("thread"))) OpenCalls Recorder::Calls() const {
-  return {first_segment_, segment_, __atomic_load_n(&top_, __ATOMIC_ACQUIRE),
-          cut_root_,      hidden_subtree_, overflow_, depth_, outer_};
+  return {first_segment_, segment_,        __atomic_load_n(&top_, __ATOMIC_ACQUIRE),
+          cut_root_,      hidden_subtree_, overflow_,
+          depth_,         outer_};
 }
 
 // Wherever they are: a recorder whose thread has left the stack without noticing still has them.

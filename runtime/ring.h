@@ -63,8 +63,8 @@ class Ring {
   // Reader: gives memory to some more chunks, while the tmpfs
   // has room. Returns false when the ring is as large as it gets.
   bool Grow();
-  // Reader, after the ring was hardly in use for a while: takes memory from some free chunks, down to
-  // as many as there were at the beginning. Grow gives it back.
+  // Reader, after the ring was hardly in use for a while: takes memory from some free chunks, down
+  // to as many as there were at the beginning. Grow gives it back.
   void Shrink();
   // Reader: these chunks have no memory, and nobody uses them.
   bool is_parked(uint32_t index) const { return index < is_parked_.size() && is_parked_[index]; }

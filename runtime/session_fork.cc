@@ -22,9 +22,9 @@ constexpr uint64_t kForkTimeout = 200'000'000;
 // 0: cannot be told.
 uint64_t ThreadsOfProcess() {
   struct stat facts = {};
-  const long result = raw::Syscall(SYS_newfstatat, AT_FDCWD,
-                                   reinterpret_cast<long>("/proc/self/task"),
-                                   reinterpret_cast<long>(&facts), 0);
+  const long result =
+      raw::Syscall(SYS_newfstatat, AT_FDCWD, reinterpret_cast<long>("/proc/self/task"),
+                   reinterpret_cast<long>(&facts), 0);
   // One link for each thread's folder, and the two that every folder has.
   return result == 0 && facts.st_nlink > 2 ? facts.st_nlink - 2 : 0;
 }
@@ -93,8 +93,8 @@ void Session::BecomeTheChild() {
     // Kept, never looked at: if the fork did not wait for the parent's background thread, that one
     // may have been in the middle of anything.
     parents_.emplace_back();
-    parents_.back() = {std::move(drainer_), std::move(sent_), std::move(segments_), std::move(spool_),
-                       std::move(live_)};
+    parents_.back() = {std::move(drainer_), std::move(sent_), std::move(segments_),
+                       std::move(spool_), std::move(live_)};
     modules_.AfterFork();
     if (!CreateRing()) {
       g_state.store(SessionState::kOff, std::memory_order_release);
@@ -115,12 +115,11 @@ void Session::BecomeTheChild() {
   }
 }
 
+// ---- Forking without fork(), see fork_hooks.cc -------------------------------------------------
 
-// ---- Forking without fork(), see fork_hooks.cc ---------------------------------------------------
-
-// The child has no more than a copy of the calling thread, and nobody has put locks in order for it:
-// what follows there allocates memory and starts a thread. So the program must have no other thread
-// that could hold one, and ours hold none.
+// The child has no more than a copy of the calling thread, and nobody has put locks in order for
+// it: what follows there allocates memory and starts a thread. So the program must have no other
+// thread that could hold one, and ours hold none.
 bool Session::BeforeClone() {
   const bool is_quiet = BeforeFork();
   return is_quiet && IsOnlyThread();

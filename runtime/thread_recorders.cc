@@ -128,8 +128,9 @@ void RecorderPool::Prepare(ThreadRecorders* recorders, const OuterParent& parent
                            StackRange stack) {
   const auto tid = static_cast<uint64_t>(raw::Syscall(SYS_gettid));
   const auto initialize = [&](Recorder* recorder, StackSegment* frames) {
-    recorder->Initialize(shared_, shared_->next_thread_index.fetch_add(1, std::memory_order_relaxed),
-                         frames, stack, tid);
+    recorder->Initialize(shared_,
+                         shared_->next_thread_index.fetch_add(1, std::memory_order_relaxed), frames,
+                         stack, tid);
     recorder->set_outer_parent(parent.exists() ? parent : process_parent_);
   };
   initialize(recorders->outermost(), recorders->frames);

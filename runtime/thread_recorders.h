@@ -21,9 +21,9 @@ struct RecordersPlace {
   enum class State : uint32_t { kFree, kPreparing, kUsed, kRetired };
 
   std::atomic<State> state{State::kFree};
-  uint32_t looks = 0;                    // of GiveMemoryBack, since it is free
+  uint32_t looks = 0;                                // of GiveMemoryBack, since it is free
   std::atomic<ThreadRecorders*> recorders{nullptr};  // null: to be mapped
-  RecordersPlace* next = nullptr;        // in the list of all; never changes once linked
+  RecordersPlace* next = nullptr;  // in the list of all; never changes once linked
 
   bool is_retired() const { return state.load(std::memory_order_acquire) == State::kRetired; }
 };

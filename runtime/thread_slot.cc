@@ -45,7 +45,8 @@ Recorder* RecorderForThisThread() {
 void LeaveInterruptedHooks(uint64_t stack_pointer) {
   if (t_slot.own == nullptr) return;
   Recorder* left = nullptr;
-  for (Recorder* recorder = t_slot.active; recorder != nullptr; recorder = recorder->interrupted()) {
+  for (Recorder* recorder = t_slot.active; recorder != nullptr;
+       recorder = recorder->interrupted()) {
     if (recorder != t_slot.active && recorder->IsBeyondOpenFrames(stack_pointer)) left = recorder;
   }
   if (left == nullptr) return;

@@ -20,8 +20,8 @@ void InitializeThreadStacks();
 // that pthread_create takes.
 uint64_t ThreadStackSize(const pthread_attr_t* attributes);
 
-// The calling thread's. `size`: as ThreadStackSize said when it was started, or 0: it was not asked.
-// A stack may be larger; never smaller unless it was asked for without our knowledge.
+// The calling thread's. `size`: as ThreadStackSize said when it was started, or 0: it was not
+// asked. A stack may be larger; never smaller unless it was asked for without our knowledge.
 StackRange OwnStackOfThread(uint64_t size);
 
 }  // namespace autotrace

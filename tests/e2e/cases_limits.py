@@ -259,9 +259,11 @@ def a_limit_on_threads(test, build):
 
 @case(ONE_BUILD)
 def a_trace_of_two_million_spans(test, build):
-    # 50 million by hand: CALLS=50000000 in the environment.
+    # 50 million by hand: CALLS=50000000 in the environment, with 3 GiB of room in /dev/shm for a ring
+    # that holds all that a busy machine has no time to read meanwhile.
     calls = int(os.environ.get("CALLS", "2_000_000"))
-    run = run_limited(test, build, "many", calls=calls, env={"AUTOTRACE_MAX_DISK": "8GiB"})
+    ring = {"AUTOTRACE_THREAD": "0", "AUTOTRACE_RING_SIZE": "3GiB"} if "CALLS" in os.environ else {}
+    run = run_limited(test, build, "many", calls=calls, env={"AUTOTRACE_MAX_DISK": "8GiB"} | ring)
     text = next(run.data_dir.glob("*/*.summary")).read_text()
     recorded, dropped = re.match(r"(\d+) spans of 2 functions, (\w+) dropped", text).groups()
     recorded, dropped = int(recorded), 0 if dropped == "none" else int(dropped)
@@ -275,9 +277,10 @@ def a_trace_of_two_million_spans(test, build):
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = status
     print(f"        report: {time.monotonic() - begin:.1f} s, {usage.ru_maxrss // 1024} MiB")
-    assert status == 0 and f"{recorded - 1:,}" in report, report
-    # What is read is not kept.
-    assert usage.ru_maxrss < 400 << 10, usage.ru_maxrss
+    assert status == 0, report
+    # The root's own record may be among the dropped.
+    assert f"{recorded - 1:,}" in report or f"{recorded:,}" in report, report
+    assert usage.ru_maxrss * 1024 < (40 << 20) + 120 * recorded, usage.ru_maxrss
 
 
 @case(ONE_BUILD)

@@ -103,6 +103,19 @@ def a_program_that_replaces_itself_continues_its_trace(test, build):
     """)
 
 
+@case(TRAP_BUILDS)
+def programs_that_glibc_starts_itself_have_traces_of_their_own(test, build):
+    program = test.program(build, "executes.cc")
+    for how in ("system", "popen"):
+        done = test.run(program, how, modules="app")
+        assert done.stdout == "child 0\n", (how, done.stdout)
+        done.expect_tree("""
+            app::child
+            app::run
+              app::starts
+        """, sort_roots=True)
+
+
 @case(ONE_BUILD)
 def a_trace_begun_elsewhere_is_continued(test, build):
     program = test.program(build, "executes.cc")

@@ -57,6 +57,13 @@ def threads_have_traces_of_their_own_if_wanted(test, build):
 
 
 @case(TRAP_BUILDS)
+def two_thousand_threads_that_come_and_go_lose_nothing(test, build):
+    program = test.program(build, "limits.cc")
+    run = test.run(program, "short-threads", 2000, modules="app")
+    run.expect_tree("app::step x2000")
+
+
+@case(TRAP_BUILDS)
 def what_runs_before_main_and_after_it_is_recorded(test, build):
     flags = ["-DNO_RESOLVER"] if build == Build("clang", "-O2", True) else []
     library = test.program(build, "lifetimes_library.cc", flags=flags, shared=True)

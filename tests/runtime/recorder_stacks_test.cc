@@ -358,7 +358,8 @@ TEST_CASE("in a forked child what was open on every stack is the parent's") {
   CHECK(recorded.Trees() == "d | e | f");
   const auto parent_of = [&](char name) -> uint64_t {
     for (const RecordedTrace& trace : recorded.traces()) {
-      if (format::AddressOf(trace.begin.head) == FunctionOf(name)) return trace.begin.parent_span_id;
+      if (format::AddressOf(trace.begin.head) == FunctionOf(name))
+        return trace.begin.parent_span_id;
     }
     return 0;
   };

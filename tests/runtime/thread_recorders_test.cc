@@ -49,9 +49,8 @@ TEST_CASE("threads that record at the same time get different recorders and numb
         {
           const std::lock_guard<std::mutex> lock(mutex);
           if (!in_use.insert(recorders).second) ++shared_ones;
-          recorders->ForEachRecorder([&](const Recorder* recorder) {
-            indexes.push_back(recorder->thread_index());
-          });
+          recorders->ForEachRecorder(
+              [&](const Recorder* recorder) { indexes.push_back(recorder->thread_index()); });
           if (recorders->tid != static_cast<uint64_t>(syscall(SYS_gettid))) ++shared_ones;
         }
         {

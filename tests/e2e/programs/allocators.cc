@@ -1,5 +1,5 @@
-// Replaces malloc and operator new by instrumented ones, which the runtime's own allocations and the
-// loader's go through as well.
+// Replaces malloc and operator new by instrumented ones, which the runtime's own allocations and
+// the loader's go through as well.
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdint.h>

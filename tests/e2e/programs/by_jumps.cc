@@ -1,4 +1,5 @@
-// Coroutines as emulators have them: a context from makecontext to begin on, and jumps from then on.
+// Coroutines as emulators have them: a context from makecontext to begin on, and jumps from then
+// on.
 #include <setjmp.h>
 #include <stdio.h>
 #include <ucontext.h>

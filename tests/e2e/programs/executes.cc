@@ -8,6 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <string>
+
 #include "program.h"
 
 extern char** environ;
@@ -58,6 +60,15 @@ NOINLINE void starts(const char* how) {
       execve(self, arguments, environ);
       _exit(1);
     }
+  } else if (strcmp(how, "system") == 0) {
+    if (system((std::string(self) + " child").c_str()) != 0) exit(1);
+    return;
+  } else if (strcmp(how, "popen") == 0) {
+    FILE* stream = popen((std::string(self) + " child").c_str(), "r");
+    char line[64];
+    while (fgets(line, sizeof(line), stream) != nullptr) fputs(line, stdout);
+    if (pclose(stream) != 0) exit(1);
+    return;
   } else {
     pid = fork();
     if (pid == 0) {

@@ -1,5 +1,6 @@
-// Boost.Context's fibers, with their stacks announced unless UNANNOUNCED is defined: two fibers that
-// take turns, one of them resumed by another thread, too, and one that is given up in its middle.
+// Boost.Context's fibers, with their stacks announced unless UNANNOUNCED is defined: two fibers
+// that take turns, one of them resumed by another thread, too, and one that is given up in its
+// middle.
 #include <stdio.h>
 
 #include <boost/context/fiber.hpp>

@@ -1,6 +1,8 @@
 // Fibers that nobody announces. The first argument says where their stacks lie: "heap" (allocated
 // one by one), "maps" (each a mapping with a guard page), "array" (side by side in one static
 // array), "back" (the same from its end).
+#include "hand_switched.h"
+
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,8 +11,6 @@
 
 #include <stdexcept>
 #include <thread>
-
-#include "hand_switched.h"
 
 constexpr size_t kStackSize = 32 << 10;
 constexpr int kStacks = 8;

@@ -46,12 +46,12 @@ class Fiber {
     *--top = nullptr;
     *--top = nullptr;  // calls are made with the stack pointer at a multiple of 16
     *--top = reinterpret_cast<void*>(&hand_start);
-    *--top = nullptr;                            // rbp
-    *--top = nullptr;                            // rbx
-    *--top = this;                               // r12
-    *--top = reinterpret_cast<void*>(&Start);    // r13
-    *--top = nullptr;                            // r14
-    *--top = nullptr;                            // r15
+    *--top = nullptr;                          // rbp
+    *--top = nullptr;                          // rbx
+    *--top = this;                             // r12
+    *--top = reinterpret_cast<void*>(&Start);  // r13
+    *--top = nullptr;                          // r14
+    *--top = nullptr;                          // r15
     here_ = top;
   }
   UNTRACED bool ended() const { return ended_; }

@@ -1,11 +1,12 @@
 // Code that runs before main and after it, and at the ends of threads.
+#include "lifetimes.h"
+
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include <thread>
 
-#include "lifetimes.h"
 #include "program.h"
 
 namespace app {

@@ -1,9 +1,8 @@
 // A library whose constructor starts a thread and waits for it, which happens under the loader's
 // lock when it is opened while the program runs.
-#include "lifetimes.h"
-
 #include <pthread.h>
 
+#include "lifetimes.h"
 #include "program.h"
 
 namespace lib {
