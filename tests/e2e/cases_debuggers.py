@@ -157,7 +157,7 @@ def gdb_stops_in_a_traced_function_and_goes_on(test, build):
     # From inside a hook, the program's frames are seen as well.
     assert in_hook[0].startswith("autotrace_hook_enter"), run.stdout
     assert in_hook[1:] in (in_leaf, in_leaf[1:]), run.stdout
-    assert run.stdout.endswith("$1 = 42\n") and "\ndone\n" in run.stdout, run.stdout
+    assert run.stdout.endswith("$1 = 42\n") and "done\n" in run.stdout, run.stdout
     run.expect_tree("""
         app::run
           app::step

@@ -1,15 +1,21 @@
-// Writes seeds that are made by a program: segments, rings, and a configuration with every key.
+// Writes seeds that are made by a program: segments, rings, ".sent" files, and a configuration with
+// every key.
 //
 //   make_fuzz_seeds tests/fuzz/seeds
+#include <fcntl.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include <exception>
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "filters/config_loader.h"
+#include "runtime/sent_file.h"
 #include "tests/exporter/stream_builder.h"
+#include "tests/fuzz/sent_file_seeds.h"
 #include "tests/support/test_files.h"
 
 namespace autotrace::testing {
@@ -108,6 +114,13 @@ void WriteSegments(const std::string& folder) {
   StreamBuilder moved = Preamble();
   moved.Add(1, AllRecords(), 1000).Module(2, "/nowhere/lib.so", 0x1000, 0x2000);
   write("module_replaced", moved.Add(1, AllRecords(), 9000));
+  // The rest of a recording: what its threads were in is told in its beginning.
+  StreamBuilder rest = Preamble();
+  Records open = AllRecords();
+  open.TraceBegin({.function = 0x1100, .start = 70, .root_sequence = 9}).Name(11, "still open");
+  open.Exception(0, 2, 80, "St13runtime_error", "from before", {0x1101});
+  rest.State(1, open, true).State(2, Resumed(), false).Add(1, AllRecords(), 1000);
+  write("rest", rest);
   std::string cut = whole.Segment(0);
   cut.resize(cut.size() - 20);
   test::WriteFile(folder + "cut_off", cut);
@@ -169,6 +182,9 @@ void WriteHostileSegments(const std::string& folder) {
   StreamBuilder threads = Preamble();
   for (uint32_t i = 0; i < 1000; ++i) threads.Thread(i, i, "");
   write("many_threads", threads);
+  StreamBuilder states = Preamble();
+  for (uint32_t i = 0; i < 1000; ++i) states.State(i, {}, true);
+  write("many_states", states);
 }
 
 void WriteRings(const std::string& folder) {
@@ -190,11 +206,26 @@ void WriteRings(const std::string& folder) {
   test::WriteFile(folder + "empty", RingBuilder(Fields(), kSmall).Build());
 }
 
+void WriteSentFiles(const std::string& folder) {
+  const std::string path = folder + "stored";
+  test::WriteFile(path, "");  // makes the folder
+  std::filesystem::remove(path);
+  const int opened = open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+  SentFile file;
+  if (!file.Create(opened, path, fuzz::kSentFileKey, /*is_spool=*/true, {})) return;
+  test::WriteFile(folder + "new", test::ReadFile(path));
+  file.Store({format::Position(2, 4096), 17, false});
+  file.Store({format::Position(3, 32), 0, true});
+  close(opened);
+  test::WriteFile(folder + "cut_off", test::ReadFile(path).substr(0, 70));
+}
+
 void WriteAll(const std::string& folder) {
   test::WriteFile(folder + "/config/all_keys.yaml", AllKeys());
   WriteSegments(folder + "/segment/");
   WriteHostileSegments(folder + "/segment/");
   WriteRings(folder + "/ring/");
+  WriteSentFiles(folder + "/sent_file/");
 }
 
 }  // namespace
