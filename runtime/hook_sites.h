@@ -1,0 +1,70 @@
+// Where compiled code calls the hooks, and for which function: found by disassembly, so that the
+// calls of functions that nobody wants can be erased (hook_eraser.h).
+//
+// The hooks of one function stand in its own body and in every body that it was inlined into, and
+// one body calls hooks for several functions. So a call counts as found only when the function that
+// it passes is certain. It is when the first argument's register is set to a constant in the same
+// basic block, or copied there from a register that the whole body sets to this constant only.
+// x86-64. Background thread only: allocates, and reads code that has to stay mapped meanwhile.
+#ifndef AUTOTRACE_RUNTIME_HOOK_SITES_H_
+#define AUTOTRACE_RUNTIME_HOOK_SITES_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <string>
+#include <vector>
+
+namespace autotrace {
+
+// One call. Storing `erased` at `address` turns it into an instruction of the same length that
+// does nothing a caller could notice; storing `original` brings it back. One byte, so that threads
+// that run there meanwhile execute either.
+struct HookSite {
+  uint64_t address;
+  uint64_t function;
+  uint8_t original;
+  uint8_t erased;
+};
+
+struct HookSites {
+  std::vector<HookSite> sites;
+  size_t unknown_function = 0;  // calls whose argument is not certain
+  size_t unknown_form = 0;      // jumps to a hook that cannot be erased in one byte
+  // Calls through a linkage table that the dynamic linker has not filled in: they may be hooks.
+  size_t unresolved = 0;
+};
+
+class HookSiteFinder {
+ public:
+  // `hooks`: the addresses that calls of hooks lead to.
+  explicit HookSiteFinder(std::vector<uint64_t> hooks) : hooks_(std::move(hooks)) {}
+
+  // Loads the disassembler, libZydis. False, with the reason, when it cannot.
+  bool Load(std::string* reason);
+
+  struct Range {
+    uint64_t begin;
+    uint64_t end;
+    bool Contains(uint64_t address) const { return address - begin < end - begin; }
+  };
+  // Finds the calls in one function's body, which lies in `module`. False, with nothing added, when
+  // the bytes do not decode as instructions from the first to the last.
+  bool Find(Range body, Range module, HookSites* found) const;
+
+ private:
+  struct Instruction;
+  struct Body;
+  enum class Target { kOther, kHook, kUnresolved };
+
+  bool Decode(Range body, Range module, Body* decoded) const;
+  Target TargetOf(uint64_t address, Range module) const;
+  Target TargetInSlot(uint64_t slot, Range module) const;
+  bool IsHook(uint64_t address) const;
+
+  std::vector<uint64_t> hooks_;
+};
+
+}  // namespace autotrace
+
+#endif  // AUTOTRACE_RUNTIME_HOOK_SITES_H_
