@@ -3,9 +3,7 @@
 //
 // The hooks of one function stand in its own body and in every body that it was inlined into, and
 // one body calls hooks for several functions. So a call counts as found only when the function that
-// it passes is certain. It is when the first argument's register is set to a constant in the same
-// basic block, or copied there from a register that the whole body sets to this constant only.
-// x86-64. Background thread only: allocates, and reads code that has to stay mapped meanwhile.
+// it passes is certain (register_constants.h). x86-64. Background thread only: allocates, and reads code that has to stay mapped meanwhile.
 #ifndef AUTOTRACE_RUNTIME_HOOK_SITES_H_
 #define AUTOTRACE_RUNTIME_HOOK_SITES_H_
 
@@ -53,11 +51,8 @@ class HookSiteFinder {
   bool Find(Range body, Range module, HookSites* found) const;
 
  private:
-  struct Instruction;
-  struct Body;
   enum class Target { kOther, kHook, kUnresolved };
 
-  bool Decode(Range body, Range module, Body* decoded) const;
   Target TargetOf(uint64_t address, Range module) const;
   Target TargetInSlot(uint64_t slot, Range module) const;
   bool IsHook(uint64_t address) const;
