@@ -29,9 +29,8 @@ void Store(CodeChange* change) {
 }  // namespace
 
 bool ChangeCode(std::vector<CodeChange>* changes, int protection) {
-  std::sort(changes->begin(), changes->end(), [](const CodeChange& a, const CodeChange& b) {
-    return a.address < b.address;
-  });
+  std::sort(changes->begin(), changes->end(),
+            [](const CodeChange& a, const CodeChange& b) { return a.address < b.address; });
   bool all = true;
   for (size_t first = 0; first < changes->size();) {
     const uint64_t begin = (*changes)[first].address / kPage * kPage;

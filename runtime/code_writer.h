@@ -20,9 +20,9 @@ struct CodeChange {
   bool made = false;
 };
 
-// Makes those changes whose byte is `from`: a debugger may have its breakpoint there. The code stays
-// mapped meanwhile; `protection` is what its pages have (PROT_READ and so on). Sorts the changes.
-// False when some pages could not be made writable: what lies there is unchanged.
+// Makes those changes whose byte is `from`: a debugger may have its breakpoint there. The code
+// stays mapped meanwhile; `protection` is what its pages have (PROT_READ and so on). Sorts the
+// changes. False when some pages could not be made writable: what lies there is unchanged.
 bool ChangeCode(std::vector<CodeChange>* changes, int protection);
 
 }  // namespace autotrace

@@ -95,8 +95,8 @@ void DescribeMove(const ZydisDecodedInstruction& decoded, const ZydisDecodedOper
   } else if (decoded.mnemonic == ZYDIS_MNEMONIC_MOV) {
     if (from.type == ZYDIS_OPERAND_TYPE_IMMEDIATE) {
       instruction->sets = Sets::kConstant;
-      instruction->value = to.size == 32 ? static_cast<uint32_t>(from.imm.value.u)
-                                         : from.imm.value.u;
+      instruction->value =
+          to.size == 32 ? static_cast<uint32_t>(from.imm.value.u) : from.imm.value.u;
     } else if (from.type == ZYDIS_OPERAND_TYPE_REGISTER && to.size == 64) {
       instruction->source = NumberOf(from.reg.value);
       if (instruction->source != kNoRegister) instruction->sets = Sets::kCopy;

@@ -1,6 +1,6 @@
-// One x86-64 instruction at a time, as far as finding calls of hooks needs it: libZydis behind a few
-// fields. The library is opened at run time, so that programs that erase nothing do not load it.
-// Background thread only.
+// One x86-64 instruction at a time, as far as finding calls of hooks needs it: libZydis behind a
+// few fields. The library is opened at run time, so that programs that erase nothing do not load
+// it. Background thread only.
 #ifndef AUTOTRACE_RUNTIME_DISASSEMBLER_H_
 #define AUTOTRACE_RUNTIME_DISASSEMBLER_H_
 

@@ -28,8 +28,9 @@ Word ReadAt(uint64_t address) {
 uint8_t ErasedOpcode(const DecodedInstruction& instruction) {
   // Of prefixes, only the address size one is known to change nothing: linkers pad with it when
   // they turn a call through memory into a direct one.
-  const bool plain = instruction.opcode_offset == 0 ||
-                     (instruction.opcode_offset == 1 && ReadAt<uint8_t>(instruction.address) == 0x67);
+  const bool plain =
+      instruction.opcode_offset == 0 ||
+      (instruction.opcode_offset == 1 && ReadAt<uint8_t>(instruction.address) == 0x67);
   if (!plain) return 0;
   const bool jumps = instruction.flow == Flow::kJump;
   switch (instruction.opcode) {
@@ -91,8 +92,8 @@ bool HookSiteFinder::Find(Range body, Range module, HookSites* found) const {
   for (size_t i = 0; i < code.size(); ++i) {
     const DecodedInstruction& each = code[i];
     if (each.target == 0) continue;
-    const Target target = each.through_memory ? TargetInSlot(each.target, module)
-                                              : TargetOf(each.target, module);
+    const Target target =
+        each.through_memory ? TargetInSlot(each.target, module) : TargetOf(each.target, module);
     if (target == Target::kUnresolved) ++found->unresolved;
     if (target != Target::kHook) continue;
     const uint8_t erased = each.flow == Flow::kConditionalJump ? 0 : ErasedOpcode(each);

@@ -3,7 +3,8 @@
 //
 // The hooks of one function stand in its own body and in every body that it was inlined into, and
 // one body calls hooks for several functions. So a call counts as found only when the function that
-// it passes is certain (register_constants.h). x86-64. Background thread only: allocates, and reads code that has to stay mapped meanwhile.
+// it passes is certain (register_constants.h). x86-64. Background thread only: allocates, and reads
+// code that has to stay mapped meanwhile.
 #ifndef AUTOTRACE_RUNTIME_HOOK_SITES_H_
 #define AUTOTRACE_RUNTIME_HOOK_SITES_H_
 

@@ -71,9 +71,9 @@ bool RegisterConstants::FindBlocks() {
 }
 
 size_t RegisterConstants::BlockOf(size_t instruction) const {
-  const auto behind = std::upper_bound(
-      blocks_.begin(), blocks_.end(), instruction,
-      [](size_t value, const Block& block) { return value < block.first; });
+  const auto behind =
+      std::upper_bound(blocks_.begin(), blocks_.end(), instruction,
+                       [](size_t value, const Block& block) { return value < block.first; });
   return static_cast<size_t>(behind - blocks_.begin()) - 1;
 }
 

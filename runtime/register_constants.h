@@ -2,9 +2,9 @@
 // data-flow analysis over its instructions.
 //
 // What is found holds on every path through the body. Where paths begin that cannot be seen (the
-// landing pads of exceptions, a part of the function that lies elsewhere), and in every block of code
-// that jumps through a table, only those registers are known that calls keep and that the whole body
-// sets to one constant. Background thread only.
+// landing pads of exceptions, a part of the function that lies elsewhere), and in every block of
+// code that jumps through a table, only those registers are known that calls keep and that the
+// whole body sets to one constant. Background thread only.
 #ifndef AUTOTRACE_RUNTIME_REGISTER_CONSTANTS_H_
 #define AUTOTRACE_RUNTIME_REGISTER_CONSTANTS_H_
 
@@ -21,8 +21,8 @@ class RegisterConstants {
  public:
   // `code`: the body's instructions, in order, without gaps. `readable(address)`: may the 8 bytes
   // there be read, which the dynamic linker filled in? Both must outlive this.
-  RegisterConstants(const std::vector<DecodedInstruction>& code, bool (*readable)(uint64_t, const void*),
-                    const void* context);
+  RegisterConstants(const std::vector<DecodedInstruction>& code,
+                    bool (*readable)(uint64_t, const void*), const void* context);
 
   // False when a jump leads into the middle of an instruction: the code is not what it seemed.
   bool Analyse();

@@ -1,16 +1,10 @@
-// Compares what is found by disassembly with what a run of the same code shows: the hooks of this
-// program write down who called them and for which function.
+// Compares what is found by disassembly with what a run of the same code shows.
 #include "runtime/hook_sites.h"
 
-#include <dlfcn.h>
-#include <elf.h>
-#include <link.h>
-#include <string.h>
 #include <sys/mman.h>
 
 #include <atomic>
 #include <catch2/catch.hpp>
-#include <compare>
 #include <map>
 #include <set>
 #include <string>
@@ -18,115 +12,21 @@
 #include <vector>
 
 #include "runtime/code_writer.h"
-#include "symbolizer/module_image.h"
-
-namespace {
-
-struct HookCall {
-  uint64_t function;
-  uint64_t return_address;
-  auto operator<=>(const HookCall&) const = default;
-};
-
-bool g_listening = false;
-std::map<HookCall, int> g_calls;
-
-}  // namespace
-
-extern "C" {
-__attribute__((no_instrument_function)) void __cyg_profile_func_enter(void* function, void*) {
-  if (!g_listening) return;
-  ++g_calls[{reinterpret_cast<uint64_t>(function),
-             reinterpret_cast<uint64_t>(__builtin_return_address(0))}];
-}
-__attribute__((no_instrument_function)) void __cyg_profile_func_exit(void* function, void*) {
-  if (!g_listening) return;
-  ++g_calls[{reinterpret_cast<uint64_t>(function),
-             reinterpret_cast<uint64_t>(__builtin_return_address(0))}];
-}
-}
+#include "tests/runtime/hooked_library.h"
 
 namespace autotrace {
 namespace {
 
-using Range = HookSiteFinder::Range;
-
-// A library of hooked_code.c, loaded for as long as this lives.
-class HookedLibrary {
- public:
-  explicit HookedLibrary(const std::string& path)
-      : handle_(dlopen(path.c_str(), RTLD_LAZY | RTLD_LOCAL)) {
-    REQUIRE(handle_ != nullptr);
-    run_ = reinterpret_cast<void (*)()>(dlsym(handle_, "hooked_code_run"));
-    dl_find_object found;
-    REQUIRE(_dl_find_object(reinterpret_cast<void*>(run_), &found) == 0);
-    range_ = {reinterpret_cast<uint64_t>(found.dlfo_map_start),
-              reinterpret_cast<uint64_t>(found.dlfo_map_end)};
-    bias_ = static_cast<link_map*>(handle_)->l_addr;
-    REQUIRE(image_.Map(path.c_str()));
-  }
-  ~HookedLibrary() { dlclose(handle_); }
-
-  std::map<HookCall, int> Run() const {
-    g_calls.clear();
-    g_listening = true;
-    run_();
-    g_listening = false;
-    return g_calls;
-  }
-
-  void RunQuietly() const { run_(); }
-
-  HookSites FindAll(const HookSiteFinder& finder) const {
-    struct Context {
-      const HookedLibrary* library;
-      const HookSiteFinder* finder;
-      HookSites found;
-      std::set<uint64_t> bodies;  // one may have several names
-    } context = {this, &finder, {}, {}};
-    image_.ForEachFunction(
-        [](void* opaque, const symbolizer::Symbol& symbol) {
-          auto* c = static_cast<Context*>(opaque);
-          const uint64_t begin = c->library->bias_ + symbol.address;
-          if (symbol.size == 0 || !c->bodies.insert(begin).second) return;
-          CHECK(c->finder->Find({begin, begin + symbol.size}, c->library->range_, &c->found));
-        },
-        &context);
-    return context.found;
-  }
-
- private:
-  void* handle_;
-  void (*run_)();
-  Range range_;
-  uint64_t bias_;
-  symbolizer::ModuleImage image_;
-};
-
 HookSiteFinder LoadedFinder() {
-  HookSiteFinder finder({reinterpret_cast<uint64_t>(&__cyg_profile_func_enter),
-                         reinterpret_cast<uint64_t>(&__cyg_profile_func_exit)});
+  HookSiteFinder finder(HookAddresses());
   std::string reason;
+  const bool loaded = finder.Load(&reason);
   INFO(reason);
-  REQUIRE(finder.Load(&reason));
+  REQUIRE(loaded);
   return finder;
 }
 
-const std::vector<std::string>& Libraries() {
-  static const std::vector<std::string> libraries = [] {
-    std::vector<std::string> paths;
-    const std::string all = AUTOTRACE_TEST_HOOKED_CODE;
-    for (size_t at = 0; at < all.size();) {
-      const size_t end = std::min(all.find(':', at), all.size());
-      paths.push_back(all.substr(at, end - at));
-      at = end + 1;
-    }
-    return paths;
-  }();
-  return libraries;
-}
-
-std::set<uint64_t> FunctionsOf(const std::map<HookCall, int>& calls) {
+std::set<uint64_t> FunctionsOf(const HookCalls& calls) {
   std::set<uint64_t> functions;
   for (const auto& [call, count] : calls) functions.insert(call.function);
   return functions;
@@ -135,8 +35,8 @@ std::set<uint64_t> FunctionsOf(const std::map<HookCall, int>& calls) {
 bool Erase(std::vector<HookSite> sites, bool back = false) {
   std::vector<CodeChange> changes;
   for (const HookSite& site : sites) {
-    changes.push_back({site.address, back ? site.erased : site.original,
-                       back ? site.original : site.erased});
+    changes.push_back(
+        {site.address, back ? site.erased : site.original, back ? site.original : site.erased});
   }
   if (!ChangeCode(&changes, PROT_READ | PROT_EXEC)) return false;
   for (const CodeChange& change : changes) {
@@ -147,10 +47,10 @@ bool Erase(std::vector<HookSite> sites, bool back = false) {
 
 TEST_CASE("the function that a found call passes is the one that a run shows") {
   const HookSiteFinder finder = LoadedFinder();
-  for (const std::string& path : Libraries()) {
+  for (const std::string& path : HookedLibraries()) {
     INFO(path);
     const HookedLibrary library(path);
-    const std::map<HookCall, int> calls = library.Run();
+    const HookCalls calls = library.Run();
     const HookSites found = library.FindAll(finder);
     std::map<uint64_t, uint64_t> functions;  // by return address
     for (const HookSite& site : found.sites) {
@@ -171,7 +71,7 @@ TEST_CASE("the function that a found call passes is the one that a run shows") {
 
 TEST_CASE("every call of a hook is found and its function known") {
   const HookSiteFinder finder = LoadedFinder();
-  for (const std::string& path : Libraries()) {
+  for (const std::string& path : HookedLibraries()) {
     INFO(path);
     const HookedLibrary library(path);
     library.Run();  // fills in the linkage table
@@ -183,10 +83,10 @@ TEST_CASE("every call of a hook is found and its function known") {
 
 TEST_CASE("erased calls are not made, all others are, and restoring brings them back") {
   const HookSiteFinder finder = LoadedFinder();
-  for (const std::string& path : Libraries()) {
+  for (const std::string& path : HookedLibraries()) {
     INFO(path);
     const HookedLibrary library(path);
-    const std::map<HookCall, int> before = library.Run();
+    const HookCalls before = library.Run();
     const HookSites found = library.FindAll(finder);
     // One function after the other.
     for (const uint64_t function : FunctionsOf(before)) {
@@ -196,7 +96,7 @@ TEST_CASE("erased calls are not made, all others are, and restoring brings them 
       }
       REQUIRE(!sites.empty());
       REQUIRE(Erase(sites));
-      std::map<HookCall, int> expected = before;
+      HookCalls expected = before;
       for (auto it = expected.begin(); it != expected.end();) {
         it = it->first.function == function ? expected.erase(it) : std::next(it);
       }
@@ -214,7 +114,7 @@ TEST_CASE("erased calls are not made, all others are, and restoring brings them 
 
 TEST_CASE("code that runs on other threads may be erased and restored") {
   const HookSiteFinder finder = LoadedFinder();
-  for (const std::string& path : Libraries()) {
+  for (const std::string& path : HookedLibraries()) {
     INFO(path);
     const HookedLibrary library(path);
     library.Run();
@@ -223,7 +123,7 @@ TEST_CASE("code that runs on other threads may be erased and restored") {
     std::vector<std::thread> threads;
     for (int i = 0; i < 8; ++i) {
       threads.emplace_back([&] {
-        while (!stop.load(std::memory_order_relaxed)) library.RunQuietly();
+        while (!stop.load(std::memory_order_relaxed)) library.RunUnseen();
       });
     }
     bool made = true;
@@ -252,8 +152,8 @@ TEST_CASE("bytes that are no instructions are left alone") {
 }
 
 TEST_CASE("a byte that is not what it was expected to be stays") {
-  auto* page = static_cast<uint8_t*>(mmap(nullptr, 4096, PROT_READ | PROT_WRITE,
-                                          MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  auto* page = static_cast<uint8_t*>(
+      mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
   REQUIRE(page != MAP_FAILED);
   page[0] = 0xcc;  // a debugger's breakpoint
   page[1] = 0xe8;
