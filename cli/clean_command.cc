@@ -104,7 +104,8 @@ int Clean(const Options& options, const CommandContext& context) {
   printf("%s\n", text.c_str());
   if (unsent_runs > 0) {
     PrintMessage(Concat("kept ", Counted(unsent_runs, "run"), " with ",
-                        Counted(unsent_spans, "span"), " that were not sent: autotracer push sends "
+                        Counted(unsent_spans, "span"),
+                        " that were not sent: autotracer push sends "
                         "them, autotracer clean --unsent removes them, too"));
   }
   return exit_code;

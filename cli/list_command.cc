@@ -67,8 +67,8 @@ int ListRecordedRuns(const CommandContext& context) {
                     DescribeUnsent(run), DescribePrograms(run)});
   }
   // Few runs are to be sent at all.
-  const bool has_unsent = std::any_of(rows.begin() + 1, rows.end(),
-                                      [](const Row& row) { return !row[5].empty(); });
+  const bool has_unsent =
+      std::any_of(rows.begin() + 1, rows.end(), [](const Row& row) { return !row[5].empty(); });
   std::array<size_t, std::tuple_size_v<Row>> widths{};
   for (const Row& row : rows) {
     for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], DisplayWidth(row[i]));

@@ -115,8 +115,9 @@ std::vector<ProcessFiles> Pusher::Choose(const Run& run, bool was_named) {
       PrintMessage(Concat(who, " still runs, and sends its spans itself; it is left alone"));
       if (was_named) Fail(kExitFailed);
     } else if (process.state == ProcessState::kDied && !IsOfThisHost(process)) {
-      PrintMessage(Concat(who, " ran on another machine, which alone knows whether it still runs; "
-                               "it is left alone"));
+      PrintMessage(Concat(who,
+                          " ran on another machine, which alone knows whether it still runs; "
+                          "it is left alone"));
       if (was_named) Fail(kExitFailed);
     } else {
       chosen.push_back(process);
@@ -132,8 +133,9 @@ bool Pusher::SendProcess(const Run& run, const ProcessFiles& process,
   http.endpoint = config_.otlp_endpoint.empty() ? OwnEndpoint(process) : config_.otlp_endpoint;
   http.headers = config_.otlp_headers;
   if (http.endpoint.empty()) {
-    PrintMessage("where to? Set OTEL_EXPORTER_OTLP_ENDPOINT, or name it: "
-                 "autotracer push --endpoint http://localhost:4318");
+    PrintMessage(
+        "where to? Set OTEL_EXPORTER_OTLP_ENDPOINT, or name it: "
+        "autotracer push --endpoint http://localhost:4318");
     Fail(kExitUsage);
     return false;
   }
@@ -203,7 +205,8 @@ void Pusher::Push(const Run& found, bool was_named) {
   }
   rmdir(run->path.c_str());  // if nothing is left in it
   if (endpoint_.empty()) return;
-  std::string text = Concat("run ", name, ": ", Counted(sent_spans_, "span"), " sent to ", endpoint_);
+  std::string text =
+      Concat("run ", name, ": ", Counted(sent_spans_, "span"), " sent to ", endpoint_);
   if (rejected_spans_ > 0) text += Concat(", ", HumanCount(rejected_spans_), " rejected by it");
   printf("%s\n", text.c_str());
   fflush(stdout);

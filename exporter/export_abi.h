@@ -18,9 +18,9 @@ struct autotrace_exporter;
 struct autotrace_export_host {
   // Prints one line for people; may be called from the exporter's own thread.
   void (*log)(const char* line);
-  // Null: nothing is kept, and what cannot be sent is dropped. Else, from the exporter's own thread:
-  // all blocks that end at `position` or before it, and the first `spans` spans of the block that
-  // begins there, were sent or refused by the endpoint.
+  // Null: nothing is kept, and what cannot be sent is dropped. Else, from the exporter's own
+  // thread: all blocks that end at `position` or before it, and the first `spans` spans of the
+  // block that begins there, were sent or refused by the endpoint.
   void (*sent)(void* context, uint64_t position, uint64_t spans);
   void* context;
 };
@@ -30,7 +30,8 @@ struct autotrace_export_counts {
   uint64_t dropped;  // no room for them, refused by the endpoint, or (nothing is kept) out of time
 };
 
-// `config_yaml`: filters::ToYaml with secrets. Returns null (after logging why) when it cannot work.
+// `config_yaml`: filters::ToYaml with secrets. Returns null (after logging why) when it cannot
+// work.
 typedef struct autotrace_exporter* (*autotrace_export_open_t)(
     uint32_t abi_version, const char* config_yaml, const struct autotrace_export_host* host);
 // One block (header already checked): decodes it, queues what is complete, and never waits for the

@@ -89,7 +89,8 @@ AUTOTRACE_EXPORTED autotrace_exporter* autotrace_export_open(uint32_t abi_versio
   if (abi_version < 2) return nullptr;  // the host is something else there
   try {
     if (abi_version != AUTOTRACE_EXPORT_ABI_VERSION) {
-      host->log("spans are not exported: libautotrace-cpp-export.so is of another version than the "
+      host->log(
+          "spans are not exported: libautotrace-cpp-export.so is of another version than the "
           "runtime library");
       return nullptr;
     }

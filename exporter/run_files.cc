@@ -118,8 +118,7 @@ std::vector<SegmentFile> SegmentsOf(const ProcessFiles& files) {
 }
 
 std::string ProcessFiles::stem() const {
-  const std::string name =
-      segments.empty() ? SegmentName({pid, process_key}, 0) : segments.front();
+  const std::string name = segments.empty() ? SegmentName({pid, process_key}, 0) : segments.front();
   return name.substr(0, name.find('.', name.rfind('/') + 1));
 }
 

@@ -314,9 +314,7 @@ SpanDecoder::~SpanDecoder() = default;
 void SpanDecoder::Prescan(uint16_t kind, std::string_view payload) {
   impl_->Prescan(kind, payload);
 }
-void SpanDecoder::PrescanOpenFrames(std::string_view payload) {
-  impl_->PrescanOpenFrames(payload);
-}
+void SpanDecoder::PrescanOpenFrames(std::string_view payload) { impl_->PrescanOpenFrames(payload); }
 absl::Status SpanDecoder::Block(uint16_t kind, std::string_view payload, SpanSink& sink) {
   return impl_->Block(kind, payload, sink);
 }

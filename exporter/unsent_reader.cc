@@ -91,9 +91,10 @@ absl::Status UnsentReader::Read(BlockwiseSink& sink) {
     const bool may_be_whole = sent_.position != 0 && sent_.spans == 0 &&
                               segments.front().index == format::SegmentOf(sent_.position) + 1;
     if (!may_be_whole) {
-      warnings_.Add(absl::StrFormat("segments up to number %d were removed (max_disk) before they "
-                                    "were sent",
-                                    segments.front().index - 1));
+      warnings_.Add(
+          absl::StrFormat("segments up to number %d were removed (max_disk) before they "
+                          "were sent",
+                          segments.front().index - 1));
     }
   }
   for (const SegmentFile& segment : segments) LookForOpenFrames(segment);

@@ -235,7 +235,8 @@ std::vector<ConfigKey> SpanKeys() {
       {"unwinder",
        "AUTOTRACE_UNWINDER",
        {},
-       "who finds these stacks: the runtime's `own` unwinder, or `libunwind`, which also knows code "
+       "who finds these stacks: the runtime's `own` unwinder, or `libunwind`, which also knows "
+       "code "
        "made at run time that was announced to it, and makes system calls where exceptions are "
        "thrown",
        [](const YamlValue& value, Config* config, ValueError* error) {
@@ -393,8 +394,7 @@ std::string_view NearestConfigKey(std::string_view name) {
 
 const std::vector<std::string_view>& KnownVariables() {
   static const std::vector<std::string_view>* const variables = [] {
-    auto* all = new std::vector<std::string_view>{kConfigVariable, kRunVariable,
-                                                      kRunMadeVariable};
+    auto* all = new std::vector<std::string_view>{kConfigVariable, kRunVariable, kRunMadeVariable};
     for (const ConfigKey& key : ConfigKeys()) {
       if (key.environment != nullptr) all->push_back(key.environment);
     }

@@ -29,8 +29,8 @@ class ForkGate {
     ForkGate* gate_;
   };
 
-  // Before a fork: nobody goes in any more. Waits, but not longer than this, for who is inside; false
-  // when that one stayed there.
+  // Before a fork: nobody goes in any more. Waits, but not longer than this, for who is inside;
+  // false when that one stayed there.
   bool Close(uint64_t timeout_nanos) {
     closed_.fetch_add(1, std::memory_order_seq_cst);
     const uint64_t deadline = MonotonicNanos() + timeout_nanos;

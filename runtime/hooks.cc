@@ -48,6 +48,7 @@ __attribute__((always_inline)) inline void Enter(void* function_pointer, void* c
   const auto call_site = reinterpret_cast<uint64_t>(call_site_pointer);
   Recorder* recorder = t_slot.active;
   if (__builtin_expect(recorder == nullptr, 0)) {
+    if (g_state.load(std::memory_order_relaxed) == SessionState::kOff) return;
     return EnterRest(nullptr, function, call_site, frame_address);
   }
   t_slot.active = recorder->inner_of_entries();

@@ -26,8 +26,8 @@ class LiveExporter final : public BlockSink {
   bool Flush(uint64_t timeout_nanos) override;
   void Close(uint64_t timeout_nanos) override;
 
-  // A block that is kept at this place; both 0: it is not. False when there is no room for it and it
-  // is kept: then no more are to come.
+  // A block that is kept at this place; both 0: it is not. False when there is no room for it and
+  // it is kept: then no more are to come.
   bool Hand(format::BlockKind kind, std::string_view head, std::string_view body, uint64_t begin,
             uint64_t end);
 

@@ -134,9 +134,9 @@ class Recorder {
       Publish(frame);
       return true;
     }
-    if (__builtin_expect(write_ >= write_fast_end_ || duration > kLongest ||
-                             sequence_end_ - next_sequence_ < 2,
-                         0)) {
+    if (__builtin_expect(
+            write_ >= write_fast_end_ || duration > kLongest || sequence_end_ - next_sequence_ < 2,
+            0)) {
       return false;
     }
     uint64_t parent = frame[-1].sequence;
@@ -248,7 +248,8 @@ class Recorder {
   }
 
   // Is a sequence all that this frame needs to be the parent of a span that is kept? That is so for
-  // plain ones in a trace that has begun, unless a reader has seen the frame without (see Identify).
+  // plain ones in a trace that has begun, unless a reader has seen the frame without (see
+  // Identify).
   bool NeedsOnlySequence(const Frame* frame) const {
     return DecisionKind(frame->function) == decision::kPlainRecord && root_ != nullptr &&
            frame->start > shared_->open_frames_copied.load(std::memory_order_relaxed);

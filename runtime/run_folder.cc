@@ -139,8 +139,8 @@ class OpenedRun {
     return std::any_of(names.begin(), names.end(),
                        [](const std::string& name) { return name.ends_with(".seg"); });
   }
-  // Bytes of the segments of processes from which something is still to be sent. `only_spools`: that
-  // are there for nothing else.
+  // Bytes of the segments of processes from which something is still to be sent. `only_spools`:
+  // that are there for nothing else.
   uint64_t UnsentBytes(bool only_spools) const {
     const std::vector<std::string> names = Names();
     uint64_t bytes = 0;

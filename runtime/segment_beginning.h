@@ -1,6 +1,6 @@
-// What each segment of a process begins with, so that it can be read alone: the process, its modules
-// and functions, the threads that live and what is open in them, the clock.
-// Background thread only, after the session's start.
+// What each segment of a process begins with, so that it can be read alone: the process, its
+// modules and functions, the threads that live and what is open in them, the clock. Background
+// thread only, after the session's start.
 #ifndef AUTOTRACE_RUNTIME_SEGMENT_BEGINNING_H_
 #define AUTOTRACE_RUNTIME_SEGMENT_BEGINNING_H_
 
@@ -21,7 +21,8 @@ class SegmentBeginning {
   // Takes note of a block that is not about what happened. True when the next beginning holds it as
   // it is.
   bool Remember(format::BlockKind kind, std::string_view head, std::string_view body);
-  // Takes note of a block of records. The beginning of the segment that it stands in is made before.
+  // Takes note of a block of records. The beginning of the segment that it stands in is made
+  // before.
   void RememberRecords(std::string_view head, std::string_view body);
   // Nothing that is open began earlier, nor will anything that ends be of an earlier time.
   void ForgetClockBefore(uint64_t ticks);
@@ -37,8 +38,8 @@ class SegmentBeginning {
   void JoinLines();
 
   std::string process_and_functions_;
-  // Of modules that come and go again and again only the last coming and the last going, or segments
-  // would in the end hold nothing else.
+  // Of modules that come and go again and again only the last coming and the last going, or
+  // segments would in the end hold nothing else.
   struct ModuleBlocks {
     std::string loaded;
     std::string unloaded;

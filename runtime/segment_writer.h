@@ -1,11 +1,11 @@
 // Writes blocks to a run's folder: one process's segment files, each readable alone.
 //
 // What a segment starts with is segment_beginning.h's. When the run is larger than its limit, this
-// process's oldest segments go and their spans are counted. Writes are write(2), never a mapping, so a full disk is an error code and not a
-// signal, on any thread. Some room is kept back on the disk, so that the end of a recording that
-// filled it, with the count of what is missing, can still be written. Descriptors are checked
-// before use (see own_descriptor.h); the folder is held open, so that chroot(2) and chdir(2) change
-// nothing.
+// process's oldest segments go and their spans are counted. Writes are write(2), never a mapping,
+// so a full disk is an error code and not a signal, on any thread. Some room is kept back on the
+// disk, so that the end of a recording that filled it, with the count of what is missing, can still
+// be written. Descriptors are checked before use (see own_descriptor.h); the folder is held open,
+// so that chroot(2) and chdir(2) change nothing.
 //
 // A *spool* is there to be sent: it makes no file before there are records, and what was sent is
 // removed.

@@ -67,9 +67,9 @@ uint64_t SegmentWriter::SpansInFile(const std::string& name, uint64_t offset) {
     }
     payload.resize(PadTo8(header.size));
     if (!read(payload.data(), payload.size())) break;
-    ForEachRecord(std::string_view(payload).substr(
-                      std::min(payload.size(), sizeof(format::RecordsHeader))),
-                  [&](uint64_t head, std::string_view) { spans += IsSpan(head) ? 1 : 0; });
+    ForEachRecord(
+        std::string_view(payload).substr(std::min(payload.size(), sizeof(format::RecordsHeader))),
+        [&](uint64_t head, std::string_view) { spans += IsSpan(head) ? 1 : 0; });
   }
   return spans;
 }

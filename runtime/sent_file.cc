@@ -122,8 +122,8 @@ void SentFile::Store(const SentState& state) {
     return;
   }
   const format::SentSlot slot = MakeSlot(++generation_, state);
-  [[maybe_unused]] const ssize_t written = pwrite(file_.number(), &slot, sizeof(slot),
-                                                  static_cast<off_t>(PlaceOf(generation_)));
+  [[maybe_unused]] const ssize_t written =
+      pwrite(file_.number(), &slot, sizeof(slot), static_cast<off_t>(PlaceOf(generation_)));
 }
 
 void SentFile::Remove(int folder) {

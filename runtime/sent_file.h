@@ -1,7 +1,7 @@
 // The file that says how much of a process's segments was sent to an OTLP endpoint
 // (docs/trace-format.md, 10): written while spans are sent, by the program itself or by `autotracer
-// push`, and read by whoever goes on. A process may be killed at any moment: of two slots one always
-// holds.
+// push`, and read by whoever goes on. A process may be killed at any moment: of two slots one
+// always holds.
 #ifndef AUTOTRACE_RUNTIME_SENT_FILE_H_
 #define AUTOTRACE_RUNTIME_SENT_FILE_H_
 

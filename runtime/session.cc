@@ -173,7 +173,8 @@ void Session::ChooseUnwinder() {
     capture = &CaptureStackByLibunwind;
   } else {
     if (config_.unwinder == filters::Unwinder::kLibunwind) {
-      Log("libunwind.so.8 cannot be loaded (install libunwind8); stacks are those of unwinder: own");
+      Log("libunwind.so.8 cannot be loaded (install libunwind8); stacks are those of unwinder: "
+          "own");
     }
     InitializeStackCapture();
   }
@@ -213,7 +214,8 @@ void Session::RemoveOldRuns() {
             const ForkGate::Inside inside(&session->cleaner_gate_);
             if (const uint64_t unsent = RemoveRun(run); unsent > 0) {
               Log("removed " + run + " with " + std::to_string(unsent / 1024) +
-                  " KiB that were not sent, to keep to keep_runs; autotracer push sends what is left");
+                  " KiB that were not sent, to keep to keep_runs; autotracer push sends what is "
+                  "left");
             }
           }
           RemoveOrphanedRings(session->shared_.ring.path(), &session->cleaner_gate_);
@@ -285,8 +287,7 @@ void Session::OpenSegments() {
     return;
   }
   if (!config_.spools()) return drainer_->AddSink(segments_.get());
-  spool_ =
-      std::make_unique<Spool>(segments_.get(), sent_.get(), run_.path, config_.recorded());
+  spool_ = std::make_unique<Spool>(segments_.get(), sent_.get(), run_.path, config_.recorded());
   drainer_->AddSink(spool_.get());
   spool_->Begin();
 }

@@ -109,10 +109,10 @@ void Session::WaitForWork(const Drainer::PassResult& pass) {
   idle_passes_ = pass.bytes == 0 ? idle_passes_ + 1 : 0;
   if (pass.ring_use > 0.25) return;
   const bool idle = idle_passes_ >= kPassesUntilIdle;
-  shared_.ring.WaitForWork(idle ? kIdleSleep : kBusySleep,
-                           idle ? 1
-                                : std::max(shared_.ring.chunks_with_memory() / kShareThatWakes, 1u),
-                           [this] { return IsAskedToStop() || IsAskedToFlush(); });
+  shared_.ring.WaitForWork(
+      idle ? kIdleSleep : kBusySleep,
+      idle ? 1 : std::max(shared_.ring.chunks_with_memory() / kShareThatWakes, 1u),
+      [this] { return IsAskedToStop() || IsAskedToFlush(); });
 }
 
 void Session::Housekeeping(uint64_t now) {
@@ -192,8 +192,8 @@ void Session::TellOfUnsent(const Spool::Outcome& outcome) const {
         (config_.recorded() ? "recorded" : "kept on disk") + " and are lost");
   }
   if (outcome.kept > 0) {
-    Log(std::to_string(outcome.kept) + " spans were not sent and are kept; send them with: " +
-        "autotracer push " + run_.path);
+    Log(std::to_string(outcome.kept) +
+        " spans were not sent and are kept; send them with: " + "autotracer push " + run_.path);
   }
 }
 

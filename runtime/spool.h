@@ -1,7 +1,7 @@
 // Live export with something to fall back on: what is to be sent is written to the run's folder
-// first, and stays there until the endpoint has it. So a kill loses nothing (`autotracer push` sends
-// the rest), and neither does an endpoint that is away, or slower than the program, for longer than
-// memory lasts: from then on blocks are kept and not handed to the exporter.
+// first, and stays there until the endpoint has it. So a kill loses nothing (`autotracer push`
+// sends the rest), and neither does an endpoint that is away, or slower than the program, for
+// longer than memory lasts: from then on blocks are kept and not handed to the exporter.
 //
 // The run's folder may be a recording that was asked for as well; then nothing is removed from it.
 // Background thread only, or the thread that ends the process.
@@ -25,12 +25,9 @@ class Spool final : public BlockSink {
   // Owns none of them; they must outlive it. `segments` was given `sent`. `folder`: of the run, for
   // messages.
   Spool(SegmentWriter* segments, SentFile* sent, std::string folder, bool is_recording)
-      : segments_(segments),
-        sent_(sent),
-        folder_(std::move(folder)),
-        is_recording_(is_recording) {}
-  // Until then, and if there never is one, blocks are kept only. What was kept by then must not hold
-  // any records.
+      : segments_(segments), sent_(sent), folder_(std::move(folder)), is_recording_(is_recording) {}
+  // Until then, and if there never is one, blocks are kept only. What was kept by then must not
+  // hold any records.
   void set_live(LiveExporter* live) { live_ = live; }
 
   bool Block(format::BlockKind kind, std::string_view head, std::string_view body,
@@ -54,8 +51,8 @@ class Spool final : public BlockSink {
     uint64_t dropped = 0;  // refused by the endpoint
     uint64_t lost = 0;     // neither sent nor on the disk
   };
-  // At the end, after the exporter was closed. What is not needed any more is removed. `has_open_calls`:
-  // there are unfinished spans to be made.
+  // At the end, after the exporter was closed. What is not needed any more is removed.
+  // `has_open_calls`: there are unfinished spans to be made.
   Outcome Settle(bool has_open_calls);
 
  private:

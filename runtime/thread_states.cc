@@ -77,12 +77,10 @@ void ThreadStates::End(Thread* thread, uint64_t head, std::string_view record) {
   }
   if (thread->roots.empty() || (format::FlagsOf(head) & format::kSpanAlone) != 0) return;
   const bool has_parent = SequenceOf(WordAt(record.data() + 24)) != 0;
-  const bool is_current =
-      thread->has_current && thread->roots.back().root_sequence == sequence;
+  const bool is_current = thread->has_current && thread->roots.back().root_sequence == sequence;
   if (has_parent && !is_current) return;
-  std::erase_if(thread->roots, [&](const format::TraceBegin& root) {
-    return root.root_sequence == sequence;
-  });
+  std::erase_if(thread->roots,
+                [&](const format::TraceBegin& root) { return root.root_sequence == sequence; });
   if (is_current) thread->has_current = false;
   if (!thread->roots.empty()) return;
   // What is left is of spans whose records were lost.

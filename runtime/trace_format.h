@@ -308,8 +308,8 @@ constexpr uint64_t OffsetOf(uint64_t position) { return position & 0xffffffff; }
 
 inline constexpr char kSentMagic[8] = {'A', 'T', 'R', 'C', 'S', 'N', 'T', '\n'};
 
-// The first bytes of a file "<pid>-<process key>.sent". Two slots follow it at header_size; of those
-// whose checksum is right, the one with the larger generation holds.
+// The first bytes of a file "<pid>-<process key>.sent". Two slots follow it at header_size; of
+// those whose checksum is right, the one with the larger generation holds.
 struct SentHeader {
   char magic[8];
   uint32_t version;
@@ -329,7 +329,7 @@ struct SentSlot {
   uint64_t generation;  // counts up from 1; the slot is the one of its parity
   uint64_t position;
   uint64_t spans;
-  uint32_t state;  // kSentAll
+  uint32_t state;   // kSentAll
   uint32_t crc32c;  // of what stands before it
 };
 static_assert(sizeof(SentSlot) == 32);

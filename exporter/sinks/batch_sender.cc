@@ -122,9 +122,8 @@ bool BatchSender::Flush(Deadline deadline) {
   FlushBatch();
   retry_at_ = Deadline::min();
   work_.notify_one();
-  done_.wait_until(lock, deadline, [&] {
-    return queue_.empty() || stopped_ || failed_attempts_ != failed_before;
-  });
+  done_.wait_until(lock, deadline,
+                   [&] { return queue_.empty() || stopped_ || failed_attempts_ != failed_before; });
   return queue_.empty() && !stopped_ && dropped_.total() == dropped_before;
 }
 

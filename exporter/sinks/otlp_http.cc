@@ -53,8 +53,7 @@ size_t StoreBody(char* data, size_t, size_t size, void* target) {
 void KeepTlsUntilTheEnd() {
   constexpr uint64_t kNoAtExit = 0x00080000;  // OPENSSL_INIT_NO_ATEXIT, openssl/crypto.h
   using Initialize = int (*)(uint64_t options, const void* settings);
-  const auto initialize =
-      reinterpret_cast<Initialize>(dlsym(RTLD_DEFAULT, "OPENSSL_init_crypto"));
+  const auto initialize = reinterpret_cast<Initialize>(dlsym(RTLD_DEFAULT, "OPENSSL_init_crypto"));
   if (initialize != nullptr) initialize(kNoAtExit, nullptr);
 }
 

@@ -23,7 +23,7 @@ enum class SendOutcome : uint8_t {
   kTlsFailed,
   kConnectionLost,  // before there was a whole answer
   kHttpStatus,      // answered, but not with 2xx: see http_status
-  kProtocolError,  // anything else, such as an answer that is not HTTP
+  kProtocolError,   // anything else, such as an answer that is not HTTP
 };
 
 struct SendResult {

@@ -1,5 +1,5 @@
-// How far in a process's blocks everything was sent: from counts of spans, which is what the sending
-// side knows, to places in its segment files.
+// How far in a process's blocks everything was sent: from counts of spans, which is what the
+// sending side knows, to places in its segment files.
 //
 // Blocks are handed in one after the other, each with where it begins and ends in the files; spans
 // of it are handed in in between, and are done with in the same order, later. What was done is

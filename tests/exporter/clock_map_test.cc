@@ -69,7 +69,8 @@ TEST_CASE("a later tick is never converted to an earlier time, whatever the line
   }
 }
 
-TEST_CASE("who gets the lines one by one, all at once, or only the last ones finds the same times") {
+TEST_CASE(
+    "who gets the lines one by one, all at once, or only the last ones finds the same times") {
   std::mt19937_64 random(GENERATE(range(1, 20)));
   const auto pick = [&](uint64_t limit) { return random() % limit; };
   ClockLines writer(2'000'000'000);

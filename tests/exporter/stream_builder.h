@@ -244,8 +244,8 @@ class StreamBuilder {
   // What the records before left open.
   StreamBuilder& State(uint32_t thread_index, const Records& records, bool has_current) {
     std::string payload;
-    AppendStruct(&payload, format::ThreadStateHeader{
-                               thread_index, has_current ? format::kHasCurrentTrace : 0u});
+    AppendStruct(&payload, format::ThreadStateHeader{thread_index,
+                                                     has_current ? format::kHasCurrentTrace : 0u});
     payload.append(records.bytes());
     return Block(format::BlockKind::kThreadState, payload);
   }

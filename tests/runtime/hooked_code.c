@@ -1,5 +1,6 @@
 /* Functions of many shapes, compiled with hooks in several ways (CMakeLists.txt), for
- * hook_sites_test.cc and hook_eraser_test.cc. hooked_code_run calls each at least once on each path. */
+ * hook_sites_test.cc and hook_eraser_test.cc. hooked_code_run calls each at least once on each
+ * path. */
 #define NOINLINE __attribute__((noinline))
 
 static volatile long sink;

@@ -219,8 +219,8 @@ TEST_CASE("a run that is being sent stays") {
   const TemporaryFolder folder;
   const pid_t ended = EndedProcess();
   const std::string run = MakeSpool(folder, 0, ended);
-  const std::string path = folder.path() + "/" + run + "/" + std::to_string(ended) +
-                           "-0123456789abcdef.sent";
+  const std::string path =
+      folder.path() + "/" + run + "/" + std::to_string(ended) + "-0123456789abcdef.sent";
   const int held = open(path.c_str(), O_RDWR | O_CLOEXEC);
   REQUIRE(flock(held, LOCK_EX) == 0);
   CHECK(RemoveRun(folder.path() + "/" + run) == 0);

@@ -37,17 +37,17 @@ std::map<exporter::SpanId, Facts> Decode(const std::vector<StoredSegment>& segme
   CHECK(decoder.statistics().without_trace == 0);
   std::map<exporter::SpanId, Facts> spans;
   for (const testing::CollectedSpan& span : sink.spans) {
-    const Facts facts = {span.span.trace_id,         span.span.parent_span_id,
-                         span.name,                  span.span.start_unix_nanos,
-                         span.span.end_unix_nanos,   span.span.error_description,
-                         span.span.attributes};
+    const Facts facts = {
+        span.span.trace_id,         span.span.parent_span_id, span.name,
+        span.span.start_unix_nanos, span.span.end_unix_nanos, span.span.error_description,
+        span.span.attributes};
     REQUIRE(spans.emplace(span.span.span_id, facts).second);
   }
   return spans;
 }
 
-// A thread that does what comes to its mind: calls, manual spans with attributes, exceptions, traces
-// within traces ('r' starts one).
+// A thread that does what comes to its mind: calls, manual spans with attributes, exceptions,
+// traces within traces ('r' starts one).
 class RandomThread {
  public:
   RandomThread(FakeProgram* program, std::mt19937* random) : thread_(program), random_(random) {}

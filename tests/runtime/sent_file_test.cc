@@ -133,7 +133,8 @@ TEST_CASE("another process goes on where the one before it was") {
   file.Store({300, 0, true});
   CHECK(fixture.Content().state.position == 300);
   CHECK(fixture.Content().state.all);
-  CHECK_FALSE(SentFile().Adopt(open(fixture.path().c_str(), O_RDWR | O_CLOEXEC), fixture.path(), 1));
+  CHECK_FALSE(
+      SentFile().Adopt(open(fixture.path().c_str(), O_RDWR | O_CLOEXEC), fixture.path(), 1));
 }
 
 TEST_CASE("a descriptor that the program took is not written to, and the file is opened again") {

@@ -28,19 +28,19 @@ using Clock = std::chrono::steady_clock;
 struct Fixture {
   Endpoint endpoint;
   SpanMaker maker;
-  uint64_t reported_lost = 0;  // read after Close
+  uint64_t reported_lost = 0;   // read after Close
   std::vector<SentMark> marks;  // with endpoint.mutex
   std::unique_ptr<BatchSender> sender;
 
   explicit Fixture(BatchSenderOptions options) {
-    auto started =
-        BatchSender::Start(options, std::make_unique<FakeTransport>(&endpoint),
-                           [this](const SendResult&, uint64_t spans) { reported_lost += spans; },
-                           [this](const SentMark& mark) {
-                             const std::lock_guard lock(endpoint.mutex);
-                             marks.push_back(mark);
-                             endpoint.changed.notify_all();
-                           });
+    auto started = BatchSender::Start(
+        options, std::make_unique<FakeTransport>(&endpoint),
+        [this](const SendResult&, uint64_t spans) { reported_lost += spans; },
+        [this](const SentMark& mark) {
+          const std::lock_guard lock(endpoint.mutex);
+          marks.push_back(mark);
+          endpoint.changed.notify_all();
+        });
     REQUIRE(started.ok());
     sender = std::move(*started);
   }
@@ -171,8 +171,8 @@ TEST_CASE("between attempts there is twice as much time each, up to a bound, and
   fixture.Consume(1);
   REQUIRE(fixture.Eventually([&] { return fixture.endpoint.attempts == 6; }));
   const std::vector<Clock::time_point>& at = fixture.endpoint.attempted;
-  for (const auto& [index, least] : std::vector<std::pair<size_t, int>>{
-           {0, 10}, {1, 20}, {2, 40}, {3, 40}, {4, 40}}) {
+  for (const auto& [index, least] :
+       std::vector<std::pair<size_t, int>>{{0, 10}, {1, 20}, {2, 40}, {3, 40}, {4, 40}}) {
     CHECK(at[index + 1] - at[index] >= milliseconds(least));
   }
 }

@@ -93,9 +93,8 @@ struct Fixture {
     return sequences;
   }
   bool ArrivedWith(std::string_view text) const {
-    return std::any_of(endpoint.bodies.begin(), endpoint.bodies.end(), [&](const auto& body) {
-      return body.find(text) != std::string::npos;
-    });
+    return std::any_of(endpoint.bodies.begin(), endpoint.bodies.end(),
+                       [&](const auto& body) { return body.find(text) != std::string::npos; });
   }
 };
 
@@ -151,8 +150,10 @@ TEST_CASE("it goes on where it was, from whatever span") {
   const uint64_t second = at[at.size() - 2];
   const uint64_t end = at[at.size() - 1];
   const std::vector<std::pair<SentState, Sequences>> cases = {
-      {{first, 0, false}, {2, 3, 4, 5, 6, 1}}, {{first, 1, false}, {3, 4, 5, 6, 1}},
-      {{second, 0, false}, {4, 5, 6, 1}},      {{second, 2, false}, {6, 1}},
+      {{first, 0, false}, {2, 3, 4, 5, 6, 1}},
+      {{first, 1, false}, {3, 4, 5, 6, 1}},
+      {{second, 0, false}, {4, 5, 6, 1}},
+      {{second, 2, false}, {6, 1}},
       {{end, 0, false}, {1}},
   };
   for (const auto& [state, expected] : cases) {
@@ -268,9 +269,9 @@ TEST_CASE("a call that the last copy has open, and that ended before the kill, i
   records.Span({.function = kLoad, .start = 50, .end = 120, .sequence = 2, .parent = 1});
   fixture.AddSegment(Preamble(fixture.fields).Add(1, records, kNow), 0);
   // As `autotracer recover` writes it.
-  fixture.AddSegment(Preamble(fixture.fields)
-                         .OpenFrames(1, 100, {MakeFrame(kRun, 5, 1), MakeFrame(kLoad, 50, 0)}),
-                     1);
+  fixture.AddSegment(
+      Preamble(fixture.fields).OpenFrames(1, 100, {MakeFrame(kRun, 5, 1), MakeFrame(kLoad, 50, 0)}),
+      1);
   fixture.SetSent({});
   REQUIRE(fixture.Push().ok());
   CHECK(fixture.Arrived() == Sequences{2, 1});
