@@ -36,12 +36,13 @@ class LiveExporter final : public BlockSink {
 
  private:
   autotrace_exporter* exporter_ = nullptr;
-  autotrace_export_block_t block_ = nullptr;
-  autotrace_export_flush_t flush_ = nullptr;
-  autotrace_export_count_t count_ = nullptr;
-  autotrace_export_close_t close_ = nullptr;
+  // Not used in static programs.
+  [[maybe_unused]] autotrace_export_block_t block_ = nullptr;
+  [[maybe_unused]] autotrace_export_flush_t flush_ = nullptr;
+  [[maybe_unused]] autotrace_export_count_t count_ = nullptr;
+  [[maybe_unused]] autotrace_export_close_t close_ = nullptr;
   bool is_closed_ = false;
-  autotrace_export_counts final_counts_ = {};
+  [[maybe_unused]] autotrace_export_counts final_counts_ = {};
   std::string payload_;
 };
 

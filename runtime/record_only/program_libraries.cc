@@ -5,6 +5,7 @@
 
 // The C++ library that is hidden inside the archive has this type, too; CMakeLists.txt gives the
 // program's its name, _ZTISt9exception. Null in a program that has no such type.
+// NOLINTNEXTLINE(readability-identifier-naming): the name is the link editor's.
 extern "C" __attribute__((weak)) const char autotrace_programs_std_exception;
 
 namespace autotrace {
