@@ -84,7 +84,7 @@ class Pusher {
       : options_(options), config_(std::move(config)), bar_("sending") {}
 
   // `was_named`: also what was never meant to be sent.
-  void Push(const Run& run, bool was_named);
+  void Push(const Run& found, bool was_named);
   ExitCode exit_code() const { return exit_code_; }
 
  private:

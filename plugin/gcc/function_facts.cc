@@ -58,7 +58,7 @@ bool IsMarkedAlwaysTrace(tree function) {
 
 bool IsCompilerMade(tree function) {
   if (!IsCxx() || DECL_LANG_SPECIFIC(function) == nullptr) return false;
-  const tree written = AsWritten(function);
+  tree written = AsWritten(function);
   if (!DECL_CONSTRUCTOR_P(written) && !DECL_DESTRUCTOR_P(written) &&
       !DECL_ASSIGNMENT_OPERATOR_P(written)) {
     return false;

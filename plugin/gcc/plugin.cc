@@ -31,7 +31,7 @@ class GccFunction final : public CompiledFunction {
   bool is_straight_line() const override { return straight_line_.Is(function_); }
 
  private:
-  const tree function_;
+  tree function_;
   StraightLine& straight_line_;
 };
 
@@ -44,7 +44,7 @@ class Plugin {
     StraightLine straight_line(decider_.settings().leaves);
     cgraph_node* node = nullptr;
     FOR_EACH_FUNCTION(node) {
-      const tree function = node->decl;
+      tree function = node->decl;
       if (DECL_SAVED_TREE(function) == NULL_TREE) continue;
       if (!WouldHaveHooks(function) && !IsMarkedNoTrace(function)) continue;
       Decision decision = decider_.Decide(GccFunction(function, &straight_line));
@@ -123,7 +123,7 @@ bool ReadArguments(const plugin_name_args* arguments, Settings* settings) {
 }  // namespace autotrace::plugin
 
 // Not zero ends the compilation with an error.
-extern "C" __attribute__((visibility("default"))) int plugin_init(plugin_name_args* arguments,
+extern "C" __attribute__((visibility("default"))) int plugin_init(plugin_name_args* plugin_info,
                                                                   plugin_gcc_version* version) {
   using namespace autotrace::plugin;  // NOLINT(google-build-using-namespace): one function
   // A plugin knows the layout of the compiler's own data. The release decides about that; the
@@ -137,7 +137,7 @@ extern "C" __attribute__((visibility("default"))) int plugin_init(plugin_name_ar
   }
   try {
     Settings settings;
-    if (!ReadArguments(arguments, &settings)) return 1;
+    if (!ReadArguments(plugin_info, &settings)) return 1;
     // Link-time optimization finds the hooks in place.
     if (strcmp(lang_hooks.name, "GNU GIMPLE") == 0) return 0;
     the_plugin = new Plugin(std::move(settings));
@@ -146,7 +146,7 @@ extern "C" __attribute__((visibility("default"))) int plugin_init(plugin_name_ar
   }
   parse_file_of_gcc = lang_hooks.parse_file;
   lang_hooks.parse_file = ParseFile;
-  register_callback(arguments->base_name, PLUGIN_ATTRIBUTES, RegisterAttributes, nullptr);
-  register_callback(arguments->base_name, PLUGIN_ALL_IPA_PASSES_START, TellAll, nullptr);
+  register_callback(plugin_info->base_name, PLUGIN_ATTRIBUTES, RegisterAttributes, nullptr);
+  register_callback(plugin_info->base_name, PLUGIN_ALL_IPA_PASSES_START, TellAll, nullptr);
   return 0;
 }

@@ -12,7 +12,7 @@ constexpr unsigned HOST_WIDE_INT kMaximumInlineAtomic = 8;
 // memcpy, memmove and memset of a small size that is known.
 bool IsSmallCopy(tree call) {
   if (call_expr_nargs(call) < 3) return false;
-  const tree size = CALL_EXPR_ARG(call, 2);
+  tree size = CALL_EXPR_ARG(call, 2);
   return tree_fits_uhwi_p(size) && tree_to_uhwi(size) <= kMaximumInlineCopy;
 }
 
@@ -71,7 +71,7 @@ Truth TruthOf(tree condition) {
       }
       return Truth::kUnknown;
     case CALL_EXPR: {
-      const tree callee = get_callee_fndecl(condition);
+      tree callee = get_callee_fndecl(condition);
       if (callee == NULL_TREE || DECL_NAME(callee) == NULL_TREE) return Truth::kUnknown;
       return strstr(IDENTIFIER_POINTER(DECL_NAME(callee)), "is_constant_evaluated") != nullptr
                  ? Truth::kNever
@@ -190,7 +190,7 @@ class StraightLine::Walk {
 
   bool LookAtCall(tree call) {
     if (CALL_EXPR_FN(call) == NULL_TREE) return true;  // GCC's internal functions
-    const tree callee = get_callee_fndecl(call);
+    tree callee = get_callee_fndecl(call);
     if (callee == NULL_TREE) return false;
     if (fndecl_built_in_p(callee)) return IsInlineBuiltin(call, callee);
     return owner_.IsInlinedAway(callee);
