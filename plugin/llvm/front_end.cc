@@ -3,9 +3,6 @@
 //
 // Clang's own consumer comes afterwards. By then it has made code for functions that other
 // translation units can see, and puts off the others (inline ones, templates, lambdas) until now.
-#include <stdio.h>
-#include <time.h>
-
 #include <exception>
 #include <memory>
 #include <string>
@@ -99,13 +96,7 @@ class Consumer final : public clang::ASTConsumer {
     }
     if (compiler_.getDiagnostics().hasErrorOccurred()) return;
     try {
-      timespec a_, b_;
-      clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &a_);
       DecideAll(context);
-      clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &b_);
-      fprintf(stderr, "TIME %g ms at %g s n %zu\n",
-              (b_.tv_sec - a_.tv_sec) * 1e3 + (b_.tv_nsec - a_.tv_nsec) / 1e6,
-              b_.tv_sec + b_.tv_nsec / 1e9, CurrentVerdicts().all.size());
     } catch (const std::exception&) {
       // What is not decided is kept.
     }

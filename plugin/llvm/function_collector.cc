@@ -36,12 +36,7 @@ void FunctionCollector::VisitScope(const clang::DeclContext* scope) {
 }
 
 void FunctionCollector::Add(const clang::FunctionDecl* function) {
-  if (!function->isThisDeclarationADefinition() && !function->isDefaulted()) return;
-  // Clang makes nothing of inline functions that nothing needs, most of them in a big header.
-  const bool is_made_anyway =
-      !IsDefinedInline(*function) || function->isVirtualAsWritten() ||
-      function->getTemplateSpecializationKind() == clang::TSK_ExplicitInstantiationDefinition;
-  if (is_made_anyway || function->isUsed() || function->isReferenced()) {
+  if (function->isThisDeclarationADefinition() || function->isDefaulted()) {
     functions_.push_back(function);
   }
 }

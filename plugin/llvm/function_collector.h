@@ -1,6 +1,6 @@
 // Finds all functions of a translation unit that are defined in it and may get hooks: written ones,
 // instances of templates, lambdas, what the compiler made, and what comes out of a precompiled
-// header. The standard library's and what nothing needs are left out.
+// header. The standard library's are left out.
 //
 // Declarations that stand in a precompiled header are loaded when something needs them. Walking
 // over all of them would load everything, so these are taken as they come.

@@ -112,6 +112,7 @@ keep_errors: false
 process_args: true
 dir: /var/traces
 record: true
+spool: false
 max_disk: 2GiB
 keep_runs: 3
 ring_size: 1MiB
@@ -158,6 +159,7 @@ otlp:
   CHECK(config.process_args);
   CHECK(config.dir == "/var/traces");
   CHECK(config.record == Tristate::kOn);
+  CHECK_FALSE(config.spool);
   CHECK(config.max_disk == uint64_t{2} << 30);
   CHECK(config.keep_runs == 3);
   CHECK(config.ring_size == uint64_t{1} << 20);
@@ -196,11 +198,13 @@ TEST_CASE("every key with a variable can be set from the environment", "[config]
       {"AUTOTRACE_CALLERS", "OFF"},
       {"AUTOTRACE_ROOT_STACKTRACE", "True"},
       {"AUTOTRACE_EXCEPTION_STACKTRACE", "false"},
+      {"AUTOTRACE_UNWINDER", "libunwind"},
       {"AUTOTRACE_KEEP_ERRORS", "no"},
       {"AUTOTRACE_THREAD_PARENTS", "off"},
       {"AUTOTRACE_PROCESS_ARGS", "true"},
       {"AUTOTRACE_DIR", "/var/traces"},
       {"AUTOTRACE_RECORD", "false"},
+      {"AUTOTRACE_SPOOL", "false"},
       {"AUTOTRACE_MAX_DISK", "2MiB"},
       {"AUTOTRACE_KEEP_RUNS", "1"},
       {"AUTOTRACE_RING_SIZE", "4MiB"},
@@ -231,6 +235,8 @@ TEST_CASE("every key with a variable can be set from the environment", "[config]
   CHECK_FALSE(config.callers);
   CHECK(config.root_stacktrace);
   CHECK_FALSE(config.exception_stacktrace);
+  CHECK(config.unwinder == Unwinder::kLibunwind);
+  CHECK_FALSE(config.spool);
   CHECK_FALSE(config.keep_errors);
   CHECK(config.process_args);
   CHECK(config.dir == "/var/traces");

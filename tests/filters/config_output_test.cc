@@ -40,6 +40,7 @@ Config Unusual() {
   config.process_args = true;
   config.dir = "/a b/'c'";
   config.record = Tristate::kOff;
+  config.spool = false;
   config.max_disk = 1'048'577;
   config.keep_runs = 1;
   config.ring_size = uint64_t{1} << 20;
