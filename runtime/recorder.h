@@ -143,7 +143,12 @@ class Recorder {
     if (parent == 0) {
       if (!NeedsOnlySequence(frame - 1)) return false;
       if (sequence == 0) sequence = next_sequence_++;
-      parent = frame[-1].sequence = next_sequence_++;
+      // A signal handler that interrupts this may have given it one meanwhile.
+      const uint64_t fresh = next_sequence_++;
+      if (__atomic_compare_exchange_n(&frame[-1].sequence, &parent, fresh, /*weak=*/false,
+                                      __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+        parent = fresh;
+      }
     } else if (sequence == 0) {
       sequence = next_sequence_++;
     }
