@@ -46,7 +46,9 @@ auto Forked(Fork fork) {
 using Function = int (*)(void*);
 using Clone = int (*)(Function, void*, int, void*, void*, void*, void*);
 constinit RealFunction g_clone = AUTOTRACE_REAL(clone, "GLIBC_2.2.5");
+#if !AUTOTRACE_STATIC
 constinit RealFunction g_fork = AUTOTRACE_REAL(_Fork, "GLIBC_2.34");
+#endif
 
 // clone()'s child begins in a function. It has a copy of this.
 struct CloneStart {
@@ -64,10 +66,14 @@ int RunCloned(void* start) {
 }  // namespace
 }  // namespace autotrace
 
+// In a static program fork() itself would come here.
+#if !AUTOTRACE_STATIC
 AUTOTRACE_INTERPOSED pid_t autotrace_underscore_fork() {
   using Fork = pid_t (*)();
   return autotrace::Forked([] { return autotrace::g_fork.As<Fork>()(); });
 }
+AUTOTRACE_REPLACE(autotrace_underscore_fork, _Fork, "GLIBC_2.34");
+#endif
 
 AUTOTRACE_INTERPOSED int autotrace_clone(int (*function)(void*), void* stack, int flags,
                                          void* argument, ...) {
@@ -180,7 +186,6 @@ __asm__(
     ".size autotrace_syscall, . - autotrace_syscall\n"
     ".popsection\n");
 
-AUTOTRACE_REPLACE(autotrace_underscore_fork, _Fork, "GLIBC_2.34");
 AUTOTRACE_REPLACE(autotrace_clone, clone, "GLIBC_2.2.5");
 AUTOTRACE_REPLACE(autotrace_syscall, syscall, "GLIBC_2.2.5");
 

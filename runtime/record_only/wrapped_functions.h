@@ -10,7 +10,6 @@
   F(_Unwind_Resume_or_Rethrow)         \
   F(_Unwind_SetGR)                     \
   F(_Unwind_SetIP)                     \
-  F(_Fork)                             \
   F(__longjmp_chk)                     \
   F(_longjmp)                          \
   F(clone)                             \
