@@ -32,18 +32,18 @@ bool Resolve(void* library, const char* name, Function* function) {
 
 }  // namespace
 
-bool OpenLibunwind() {
+const char* OpenLibunwind() {
   void* library = dlopen("libunwind.so.8", RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr || !Resolve(library, AUTOTRACE_TEXT(unw_tdep_getcontext), &get_context) ||
       !Resolve(library, AUTOTRACE_TEXT(unw_init_local), &init_local) ||
       !Resolve(library, AUTOTRACE_TEXT(unw_step), &step) ||
       !Resolve(library, AUTOTRACE_TEXT(unw_get_reg), &get_register)) {
-    return false;
+    return "libunwind.so.8 cannot be loaded (install libunwind8)";
   }
   // What it does once, it does now.
   uint64_t address;
   CaptureStackByLibunwind(0, &address, 1);
-  return true;
+  return nullptr;
 }
 
 size_t CaptureStackByLibunwind(uint64_t frame_address, uint64_t* addresses, size_t capacity) {

@@ -12,8 +12,9 @@
 
 namespace autotrace {
 
-// Opens libunwind.so.8. False when it is not there. At start; before that is not to be captured.
-bool OpenLibunwind();
+// Opens libunwind.so.8. Null, or why that cannot be done. At start; before that is not to be
+// captured.
+const char* OpenLibunwind();
 
 // As CaptureStack, but with system calls. Keeps errno.
 size_t CaptureStackByLibunwind(uint64_t frame_address, uint64_t* addresses, size_t capacity);

@@ -169,13 +169,12 @@ bool Session::Begin() {
 
 void Session::ChooseUnwinder() {
   auto* capture = &CaptureStack;
-  if (config_.unwinder == filters::Unwinder::kLibunwind && OpenLibunwind()) {
+  const char* why_not = nullptr;
+  if (config_.unwinder == filters::Unwinder::kLibunwind) why_not = OpenLibunwind();
+  if (why_not != nullptr) Log(std::string(why_not) + "; stacks are those of unwinder: own");
+  if (config_.unwinder == filters::Unwinder::kLibunwind && why_not == nullptr) {
     capture = &CaptureStackByLibunwind;
   } else {
-    if (config_.unwinder == filters::Unwinder::kLibunwind) {
-      Log("libunwind.so.8 cannot be loaded (install libunwind8); stacks are those of unwinder: "
-          "own");
-    }
     InitializeStackCapture();
   }
   if (config_.root_stacktrace) shared_.capture_stack = capture;

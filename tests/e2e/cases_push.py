@@ -410,7 +410,10 @@ def what_waits_is_listed_and_not_cleaned_away(test, build):
                        status=9, env={"AUTOTRACE_DIR": data_dir, "AUTOTRACE_KEEP_RUNS": "1"})
         assert "KiB that were not sent, to keep to keep_runs" in run.stderr, run.stderr
         test.autotracer("clean", "--all", "--unsent", data_dir=data_dir)
-        expect_nothing_left(data_dir)
+        # The program's _exit may have come between the removal of the files and that of their folder,
+        # which then stays for a minute, as one that is being begun.
+        left = [str(path) for path in data_dir.rglob("*") if not path.is_dir()]
+        assert not left, left
 
 
 # ---- What is left on disk -----------------------------------------------------------------------

@@ -240,6 +240,9 @@ def what_cannot_be_done_in_a_static_program_is_said(test, build):
         assert not collector.requests()
     assert run.stderr == ("autotrace: a static program cannot send its spans: they are recorded to "
                           "disk instead\n"), run.stderr
+    run = test.run(program, modules="app", env={"AUTOTRACE_UNWINDER": "libunwind"}, quiet=False)
+    assert run.stderr == ("autotrace: a static program cannot load libunwind; stacks are those of "
+                          "unwinder: own\n"), run.stderr
     assert len(run.forest().spans) == 7
 
 

@@ -32,7 +32,7 @@ std::set<uint64_t> FunctionsOf(const HookCalls& calls) {
   return functions;
 }
 
-bool Erase(std::vector<HookSite> sites, bool back = false) {
+bool Erase(const std::vector<HookSite>& sites, bool back = false) {
   std::vector<CodeChange> changes;
   for (const HookSite& site : sites) {
     changes.push_back(
