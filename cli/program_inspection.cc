@@ -245,7 +245,7 @@ std::vector<std::string> ExplainMissingFunctions(const ProgramFacts& facts) {
     return explain(Concat(binary,
                           " is set-user-id (or set-group-id, or has file capabilities), so the "
                           "loader ignores what is preloaded"),
-                   "run it as the user it changes to, or link it to the runtime");
+                   "run it as the user it changes to: it ignores the environment's settings, too");
   }
   if (facts.calls_hooks || !facts.libraries_with_hooks.empty()) return {};
   if (facts.was_compiled_with_plugin) {

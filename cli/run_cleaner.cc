@@ -180,17 +180,21 @@ absl::Status RemoveRun(const exporter::Run& run) {
       return absl::ErrnoToStatus(errno, Concat("cannot remove ", run.path, "/", name));
     }
   }
+  struct stat facts;
+  const bool is_own = fstat(descriptor, &facts) == 0 && facts.st_uid == getuid();
   if (rmdir(run.path.c_str()) != 0) {
     return absl::ErrnoToStatus(errno, Concat("cannot remove ", run.path));
   }
+  // Whoever wrote the run says where its rings are: of somebody else's run, none is removed.
+  if (!is_own) return absl::OkStatus();
   for (const exporter::ProcessFiles& process : run.processes) {
     if (process.ring_path.empty()) continue;
     // The path comes from a file: only what is a ring, of this process, is removed.
     const auto ring = exporter::OpenForReading(process.ring_path);
     if (!ring.ok() || ring->owner != getuid()) continue;
-    const auto facts = ReadRingFacts(ring->handle.get());
-    if (facts.has_value() && facts->process_key == process.process_key) {
-      unlink(process.ring_path.c_str());
+    const auto ring_facts = ReadRingFacts(ring->handle.get());
+    if (ring_facts.has_value() && ring_facts->process_key == process.process_key) {
+      exporter::RemoveFile(process.ring_path, ring->device, ring->inode);
     }
   }
   return absl::OkStatus();

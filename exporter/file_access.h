@@ -40,9 +40,14 @@ struct OpenedFile {
   uint64_t inode = 0;
 };
 
-// Opens a regular file for reading. Refuses symbolic links, and devices and pipes without waiting
-// for them. NotFound when there is none.
+// Opens a regular file for reading. Refuses symbolic links, and devices and pipes without opening
+// them: that alone can do something. NotFound when there is none.
 absl::StatusOr<OpenedFile> OpenForReading(const std::string& path);
+
+// Removes the file of this name if it is this one. In the folder in which the name stands now, so
+// that nobody who can change the path makes it remove another one. False, with errno, when it could
+// not.
+bool RemoveFile(const std::string& path, uint64_t device, uint64_t inode);
 
 // Reads up to `size` bytes at `offset`; returns how many there were. Errors read as the end.
 size_t ReadAt(int descriptor, uint64_t offset, void* buffer, size_t size);

@@ -116,12 +116,7 @@ absl::Status WriteSegment(int folder, const ProcessId& process, uint32_t index,
 
 // Removes the very file that was read.
 absl::Status RemoveRing(const std::string& path, const RingSnapshot& ring) {
-  struct stat facts;
-  if (lstat(path.c_str(), &facts) != 0 || facts.st_dev != ring.device ||
-      facts.st_ino != ring.inode) {
-    return absl::OkStatus();
-  }
-  if (unlink(path.c_str()) != 0 && errno != ENOENT) return ErrnoStatus(path);
+  if (!RemoveFile(path, ring.device, ring.inode)) return ErrnoStatus(path);
   return absl::OkStatus();
 }
 

@@ -22,6 +22,11 @@ bool IsFolder(const std::string& path) {
   return stat(path.c_str(), &facts) == 0 && S_ISDIR(facts.st_mode);
 }
 
+bool IsLink(const std::string& path) {
+  struct stat facts;
+  return lstat(path.c_str(), &facts) == 0 && S_ISLNK(facts.st_mode);
+}
+
 // Names below `dir` that are those of runs, oldest first.
 absl::StatusOr<std::vector<std::string>> RunNames(const std::string& dir) {
   std::vector<std::string> names;
@@ -31,7 +36,10 @@ absl::StatusOr<std::vector<std::string>> RunNames(const std::string& dir) {
     return ErrnoStatus(dir);
   }
   while (const dirent* entry = readdir(directory.get())) {
-    if (IsRunName(entry->d_name)) names.emplace_back(entry->d_name);
+    // Runs are never links; one that somebody put there leads anywhere.
+    if (IsRunName(entry->d_name) && !IsLink(dir + "/" + entry->d_name)) {
+      names.emplace_back(entry->d_name);
+    }
   }
   std::sort(names.begin(), names.end());
   return names;
@@ -85,7 +93,7 @@ absl::StatusOr<Run> FindRun(const std::string& dir, const std::string& name_or_p
   if (name_or_path.empty()) return NewestRun(dir);
   const std::string below = dir + "/" + name_or_path;
   const bool is_path = name_or_path.find('/') != std::string::npos;
-  if (!is_path && IsFolder(below)) return DescribeRun(below);
+  if (!is_path && IsFolder(below) && !IsLink(below)) return DescribeRun(below);
   if (IsFolder(name_or_path)) return DescribeRun(name_or_path);
   return absl::NotFoundError("no run " + name_or_path + (is_path ? "" : " in " + dir) +
                              " (autotracer list shows what there is); " + kHowToRecord);

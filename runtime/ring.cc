@@ -12,6 +12,7 @@
 #include <algorithm>
 
 #include "runtime/futex.h"
+#include "runtime/private_files.h"
 #include "runtime/process_facts.h"
 
 namespace autotrace {
@@ -86,7 +87,7 @@ bool Ring::MapFile(const Options& options, uint64_t size) {
   path_ = options.folder + "/" +
           RingNamePrefix(std::to_string(getpid()) + "-" + HexDigits(options.process_key)) +
           HexDigits(RandomWord());
-  const int file = open(path_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+  const int file = MakePrivateFile(AT_FDCWD, path_, O_RDWR);
   if (file < 0) {
     path_.clear();
     return false;

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "runtime/clock.h"
+#include "runtime/private_files.h"
 #include "runtime/ring.h"
 #include "runtime/sent_file.h"
 
@@ -25,11 +26,6 @@ namespace {
 
 constexpr char kRunVariable[] = "AUTOTRACE_RUN";
 constexpr char kMadeVariable[] = "AUTOTRACE_RUN_MADE";
-
-bool IsOwnFolder(const std::string& path) {
-  struct stat status;
-  return lstat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode) && status.st_uid == geteuid();
-}
 
 // Sorts by time: 20261120-101533.123456-4711.
 std::string NewRunName() {
@@ -55,18 +51,37 @@ bool IsRunName(std::string_view name) {
   return true;
 }
 
-// Of the process whose files start like this; 0 when the name is not ours.
-pid_t ProcessOf(std::string_view file) {
+// "<pid>-<key>" of the process whose file is named like this; empty when the name is not ours.
+std::string_view ProcessIn(std::string_view file) {
+  constexpr size_t kKeyDigits = 16;
+  constexpr std::string_view kDigits = "0123456789abcdef";
   if (!file.ends_with(".seg") && !file.ends_with(".summary") && !file.ends_with(".lock") &&
       !file.ends_with(kSentSuffix)) {
-    return 0;
+    return {};
   }
+  const size_t dash = file.find_first_not_of(kDigits.substr(0, 10));
+  if (dash == 0 || dash > kKeyDigits || dash == std::string_view::npos || file[dash] != '-') {
+    return {};
+  }
+  const size_t end = file.find_first_not_of(kDigits, dash + 1);
+  if (end != dash + 1 + kKeyDigits || file[end] != '.') return {};
+  return file.substr(0, end);
+}
+
+pid_t PidIn(std::string_view file) {
   return static_cast<pid_t>(atoi(std::string(file.substr(0, file.find('-'))).c_str()));
 }
 
+// A link that another user has put in the place of the folder.
+bool IsForeignLink(const std::string& path) {
+  struct stat status;
+  return lstat(path.c_str(), &status) == 0 && S_ISLNK(status.st_mode) && status.st_uid != 0 &&
+         status.st_uid != geteuid();
+}
+
 // The rings of a process whose recording goes away.
-void RemoveRings(const std::string& process) {
-  const std::string prefix = RingNamePrefix(process);
+void RemoveRings(std::string_view process) {
+  const std::string prefix = RingNamePrefix(std::string(process));
   DIR* folder = opendir(kRingFolder);
   if (folder == nullptr) return;
   while (const dirent* entry = readdir(folder)) {
@@ -81,7 +96,7 @@ void RemoveRings(const std::string& process) {
 // in another PID namespace, the lock that it holds on its latest segment. `autotracer push` holds
 // one on the file that says what was sent.
 bool MayBeWritten(int folder, const std::string& name) {
-  if (kill(ProcessOf(name), 0) == 0 || errno == EPERM) return true;
+  if (kill(PidIn(name), 0) == 0 || errno == EPERM) return true;
   if (!name.ends_with(".seg") && !name.ends_with(kSentSuffix)) return false;
   const int file = openat(folder, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   if (file < 0) return false;
@@ -104,12 +119,15 @@ bool ReadSent(int folder, const std::string& name, SentFileContent* content) {
   return got > 0 && ParseSentFile({bytes, static_cast<size_t>(got)}, key, content);
 }
 
-// A run's folder, opened.
+// A run's folder, opened, if it is this user's.
 class OpenedRun {
  public:
   explicit OpenedRun(const std::string& path) {
     const int descriptor = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    folder_ = descriptor < 0 ? nullptr : fdopendir(descriptor);
+    struct stat status;
+    const bool is_own =
+        descriptor >= 0 && fstat(descriptor, &status) == 0 && status.st_uid == geteuid();
+    folder_ = is_own ? fdopendir(descriptor) : nullptr;
     if (folder_ == nullptr && descriptor >= 0) close(descriptor);
   }
   ~OpenedRun() {
@@ -169,7 +187,7 @@ bool MakeFolders(const std::string& path, std::string* made) {
   for (size_t at = 1; at != std::string::npos;) {
     at = path.find('/', at);
     const std::string part = path.substr(0, at);
-    if (mkdir(part.c_str(), 0700) == 0) {
+    if (MakePrivateFolder(part)) {
       if (made != nullptr && made->empty()) *made = part;
     } else if (errno != EEXIST) {
       struct stat status;
@@ -196,15 +214,14 @@ uint64_t RemoveRun(const std::string& path) {
   const std::vector<std::string> files = folder.Names();
   bool removable = true;
   for (const std::string& name : files) {
-    const pid_t pid = ProcessOf(name);
     // Something foreign, or a process that may still write: the run stays.
-    if (pid <= 0 || MayBeWritten(folder.descriptor(), name)) removable = false;
+    if (ProcessIn(name).empty() || MayBeWritten(folder.descriptor(), name)) removable = false;
   }
   if (!removable) return 0;
   const uint64_t unsent = folder.UnsentBytes(/*only_spools=*/false);
   for (const std::string& file : files) {
     // The same stands in the name of the ring that a killed process left.
-    RemoveRings(std::string(StemOf(file)));
+    RemoveRings(ProcessIn(file));
     unlinkat(folder.descriptor(), file.c_str(), 0);
   }
   return rmdir(path.c_str()) == 0 ? unsent : 0;
@@ -224,13 +241,19 @@ RunFolder OpenRunFolder(const std::string& dir) {
     }
   }
   run.first = true;
-  const std::string path = dir + "/" + NewRunName();
-  // Another launch that ends may remove the folder in between.
-  constexpr int kMostAttempts = 3;
+  if (IsForeignLink(dir)) {
+    run.error = dir + " is another user's link; set AUTOTRACE_DIR to a folder of your own";
+    return run;
+  }
+  // Another launch that ends may remove the folder in between; where others may write, too, the
+  // name may have been taken.
+  constexpr int kMostAttempts = 20;
+  std::string path;
   bool began = false;
   for (int attempt = 0; attempt < kMostAttempts && !began; ++attempt) {
-    began = MakeFolders(dir, &run.made) && mkdir(path.c_str(), 0700) == 0;
-    if (!began && errno != ENOENT) break;
+    path = dir + "/" + NewRunName();
+    began = MakeFolders(dir, &run.made) && MakePrivateFolder(path);
+    if (!began && errno != ENOENT && errno != EEXIST) break;
   }
   if (!began) {
     run.error =
@@ -269,7 +292,7 @@ std::vector<std::string> RunsToPrune(const std::string& dir, uint32_t keep,
     if (!folder.ok() || (!folder.HasSegments() && folder.IsYoung())) continue;
     const bool is_spool = folder.UnsentBytes(/*only_spools=*/true) > 0;
     const uint32_t rank = !folder.HasSegments() ? keep : is_spool ? spools++ : recordings++;
-    if (rank >= std::max(keep, 1u) && path != current && IsOwnFolder(path)) old.push_back(path);
+    if (rank >= std::max(keep, 1u) && path != current) old.push_back(path);
   }
   std::reverse(old.begin(), old.end());
   return old;

@@ -14,6 +14,7 @@
 #include <algorithm>
 
 #include "runtime/block_stream.h"
+#include "runtime/private_files.h"
 #include "runtime/process_facts.h"
 #include "runtime/run_folder.h"
 #include "runtime/write_without_signal.h"
@@ -70,7 +71,7 @@ std::string SegmentWriter::NameOf(uint32_t index) const {
 
 int SegmentWriter::Folder() {
   if (!folder_.IsOpen()) {
-    folder_.Adopt(open(options_.folder.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    folder_.Adopt(OpenOwnFolder(options_.folder));
   }
   return folder_.number();
 }
@@ -88,12 +89,11 @@ bool SegmentWriter::Begin() {
 
 bool SegmentWriter::OpenNext() {
   const uint32_t index = next_index_;
-  constexpr int kFlags = O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC | O_NOFOLLOW;
   const int folder = Folder();
   CutOffAt(segments_.empty() ? 0 : segments_.back().bytes);
   const bool has_sent_file =
       folder >= 0 && (options_.sent == nullptr || !segments_.empty() || MakeSentFile());
-  if (!has_sent_file || !file_.Adopt(openat(folder, NameOf(index).c_str(), kFlags, 0600))) {
+  if (!has_sent_file || !file_.Adopt(MakePrivateFile(folder, NameOf(index), O_WRONLY | O_APPEND))) {
     last_error_ = errno;
     if (error_ == 0) error_ = errno;
     return false;
@@ -125,8 +125,8 @@ bool SegmentWriter::EnsureOpen() {
   if (!file_.IsOpen()) {
     const int folder = Folder();
     const std::string name = NameOf(segments_.back().index);
-    if (folder >= 0 &&
-        file_.Readopt(openat(folder, name.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW))) {
+    constexpr int kFlags = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+    if (folder >= 0 && file_.Readopt(openat(folder, name.c_str(), kFlags))) {
       flock(file_.number(), LOCK_SH | LOCK_NB);
       return true;
     }
@@ -339,8 +339,8 @@ void SegmentWriter::Close(uint64_t) {
 
 void SegmentWriter::WriteBeside(const std::string& suffix, std::string_view text) {
   const std::string name = stem_.substr(options_.folder.size() + 1) + suffix;
-  const int file =
-      openat(Folder(), name.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+  unlinkat(Folder(), name.c_str(), 0);
+  const int file = MakePrivateFile(Folder(), name, O_WRONLY);
   if (file < 0) return;
   [[maybe_unused]] const ssize_t written = WriteWithoutSignal(file, text);
   close(file);

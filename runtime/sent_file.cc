@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "runtime/block_stream.h"
+#include "runtime/private_files.h"
 #include "runtime/write_without_signal.h"
 
 namespace autotrace {
@@ -54,8 +55,7 @@ bool SentFile::Create(int folder, const std::string& path, uint64_t process_key,
                       const SentState& state) {
   const std::lock_guard lock(mutex_);
   const std::string name = path.substr(path.rfind('/') + 1);
-  constexpr int kFlags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
-  if (!file_.Adopt(openat(folder, name.c_str(), kFlags, 0600))) return false;
+  if (!file_.Adopt(MakePrivateFile(folder, name, O_RDWR))) return false;
   path_ = path;
   process_key_ = process_key;
   is_spool_ = is_spool;

@@ -130,6 +130,24 @@ TEST_CASE("a launch of another user is not joined") {
   CHECK(run.path != foreign);
 }
 
+TEST_CASE("a link of one's own stands for the folder, another user's does not") {
+  const RunVariable variable(nullptr);
+  const TemporaryFolder folder;
+  const std::string link = folder.path() + "/link";
+  REQUIRE(mkdir((folder.path() + "/elsewhere").c_str(), 0700) == 0);
+  REQUIRE(symlink((folder.path() + "/elsewhere").c_str(), link.c_str()) == 0);
+  CHECK(OpenRunFolder(link).path.starts_with(link + "/2"));
+  if (geteuid() != 0) {
+    WARN("only root can make a link of somebody else's: not tested");
+    return;
+  }
+  const RunVariable none(nullptr);
+  REQUIRE(lchown(link.c_str(), 65534, 65534) == 0);
+  const RunFolder run = OpenRunFolder(link);
+  CHECK(run.path.empty());
+  CHECK_THAT(run.error, Catch::Contains("another user's link"));
+}
+
 TEST_CASE("a folder that cannot be made is an error that says what to do") {
   const RunVariable variable(nullptr);
   const TemporaryFolder folder;
@@ -174,6 +192,25 @@ TEST_CASE("a launch that left nothing removes what it made, and nothing else") {
 }
 
 // ---- Pruning ----
+
+TEST_CASE("a run with files that are not named as ours stays, and removes no rings") {
+  const TemporaryFolder folder;
+  const pid_t ended = EndedProcess();
+  const std::string run = MakeRun(folder, 0, ended);
+  // Of a process whose number begins with this one's.
+  const std::string ring = std::string(kRingFolder) + "/" +
+                           RingNamePrefix(std::to_string(ended) + "0-0123456789abcdef") +
+                           "0123456789abcdef";
+  const std::string path = folder.path() + "/" + run;
+  WriteFile(ring, "");
+  const std::string name = GENERATE(".seg", "-.seg", "x.seg", "-0123456789abcde.seg",
+                                    "-0123456789abcdef0.seg", "-0123456789ABCDEF.000000.seg");
+  folder.Write(run + "/" + std::to_string(ended) + name, "");
+  RemoveRun(path);
+  CHECK(fs::exists(path));
+  CHECK(fs::exists(ring));
+  fs::remove(ring);
+}
 
 // A run that holds spans which are to be sent.
 std::string MakeSpool(const TemporaryFolder& folder, int second, pid_t pid, bool all = false) {
@@ -385,7 +422,8 @@ TEST_CASE("symbolic links are not followed") {
   REQUIRE(symlink(target.c_str(), (folder.path() + "/20260101-000000.000000-1").c_str()) == 0);
   const std::string run = MakeRun(folder, 1, ended);
   const std::string precious = elsewhere.Write("precious", "kept");
-  const std::string link = folder.path() + "/" + run + "/" + std::to_string(ended) + "-1.summary";
+  const std::string link =
+      folder.path() + "/" + run + "/" + std::to_string(ended) + "-fedcba9876543210.summary";
   REQUIRE(symlink(precious.c_str(), link.c_str()) == 0);
   for (int i = 2; i < 4; ++i) MakeRun(folder, i, ended);
   PruneRuns(folder.path(), 1, "");
