@@ -2,13 +2,13 @@
 """Measures autotrace, and other tracers beside it, and writes a report; scripts/bench calls it.
 
 usage: bench.py BUILD_DIR [--short | --full] [--only SECTION[,SECTION]...] [--rounds N]
-                [--output FOLDER] [--update-document]
+                [--output FOLDER] [--update-document] [--check]
 
 --short is quick and only shows that everything works; --full takes long, and each workload makes at
 least 1 GB of records. Sections: calls (what a call costs, and for
-other tracers), hooks (single ones), startup, reader. The report goes to
+other tracers), programs (real ones), hooks (single ones), startup, reader. The report goes to
 FOLDER/performance.md, the figures to FOLDER/results.json; --update-document also puts it into
-docs/performance.md.
+docs/performance.md. With --check, ends with 1 when autotrace did not account for a call.
 """
 
 import argparse
@@ -23,6 +23,7 @@ import goals
 import machine
 import markdown
 import micro
+import programs
 import reader
 import startup
 from tracers import Tools
@@ -40,16 +41,18 @@ class Size:
     spans_read: int
     starts: int
     functions: int  # of the large program
+    program_rounds: int
+    program_factor: int  # how often real programs do their work
 
 
 # A record has 40 bytes: 30 million are 1.2 GB.
 SIZES = {
     'short': Size(calls=300_000, rounds=2, all_combinations=False, spans_read=300_000,
-                  starts=3, functions=30_000),
+                  starts=3, functions=30_000, program_rounds=1, program_factor=1),
     'usual': Size(calls=3_000_000, rounds=5, all_combinations=False, spans_read=3_000_000,
-                  starts=30, functions=300_000),
+                  starts=30, functions=300_000, program_rounds=5, program_factor=1),
     'full': Size(calls=30_000_000, rounds=10, all_combinations=True, spans_read=55_000_000,
-                 starts=50, functions=300_000),
+                 starts=50, functions=300_000, program_rounds=10, program_factor=4),
 }
 
 
@@ -67,6 +70,8 @@ def main():
 
     sections = {
         'calls': (call_cost.CallCost(tools, work, size), call_cost.render),
+        'programs': (programs.RealPrograms(machine.ROOT, tools, work, size.program_rounds,
+                                           size.program_factor), programs.render),
         'hooks': (micro.HookMicroBenchmark(build, machine.ROOT, work, size.rounds),
                   micro.render_hooks),
         'startup': (startup.Startup(tools.runtime, work, size.starts, size.functions),
@@ -97,6 +102,9 @@ def main():
     print(report)
     if options.update_document:
         update_document(report)
+    if options.check and (unaccounted := call_cost.unaccounted(results['calls'])):
+        print('\n'.join(unaccounted), file=sys.stderr)
+        return 1
     return 0
 
 
@@ -110,6 +118,7 @@ def parse_options():
     parser.add_argument('--rounds', type=int)
     parser.add_argument('--output', type=pathlib.Path)
     parser.add_argument('--update-document', action='store_true')
+    parser.add_argument('--check', action='store_true')
     return parser.parse_args()
 
 

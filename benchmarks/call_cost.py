@@ -15,6 +15,7 @@ from workloads import CALL_WORKLOADS, Workload, compile_hooks
 
 UNINSTRUMENTED = 'uninstrumented'
 FLOOR = 'the floor'
+RECORDED = 'recorded'
 SHOWN = Workload('PROGRAM', 'in commands')
 
 
@@ -151,6 +152,19 @@ def render_table(table):
             markdown.figure(statistics.median(samples(table, name, 'elsewhere_nanos_per_call'))),
         ])
     return markdown.table(titles, lines)
+
+
+def unaccounted(tables):
+    """A line for each table where autotrace lost calls that it does not count as dropped."""
+    lines = []
+    for table in tables:
+        last = table['rows'][RECORDED]['rounds'][-1]
+        # A parent that was dropped is stood in for when it is read.
+        stand_ins = last['read_back'] + last['dropped'] - last['calls']
+        if not 0 <= stand_ins <= last['dropped']:
+            lines.append(f'{table["workload"]}, {table["threads"]} threads: {last["calls"]} calls, '
+                         f'{last["read_back"]} read back, {last["dropped"]} dropped')
+    return lines
 
 
 def dropped(rounds):

@@ -144,6 +144,16 @@ class Lttng(Preloaded):
         self.session.close()
 
 
+def program_peers():
+    """Those that need no build of their own."""
+    session = LttngSession()
+    return [
+        Uftrace('uftrace record', [], records=True),
+        Uftrace('uftrace record -t 1us', ['-t', '1us']),
+        Lttng('LTTng-UST cyg-profile', 'liblttng-ust-cyg-profile.so', session),
+    ]
+
+
 def peer_tracers(most_calls):
     """most_calls: that a program will make."""
     session = LttngSession()

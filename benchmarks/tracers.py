@@ -150,14 +150,14 @@ class Erased(Autotrace):
         return outcome
 
 
-def own_tracers(tools, floor):
+def own_tracers(tools, floor, min_duration='10us'):
     """The rows that need nothing but this project and a compiler."""
     return [
         Tracer('uninstrumented', 'plain'),
         Tracer('empty hooks', 'hooked'),
         Preloaded('the floor', floor),
         Autotrace('recorded', tools, {}, records=True),
-        Autotrace('too short (10us)', tools, {'AUTOTRACE_MIN_DURATION': '10us'}),
+        Autotrace(f'too short ({min_duration})', tools, {'AUTOTRACE_MIN_DURATION': min_duration}),
         Autotrace('not wanted, by table', tools,
                   {'AUTOTRACE_MODULES': 'main', 'AUTOTRACE_PATCH': 'off'}),
         Erased('not wanted, erased', tools,
