@@ -3,7 +3,7 @@
 
     run_oracle.py --list                        names of all comparisons
     run_oracle.py --paths paths.json NAME...    makes these; a part of a name will do
-    run_oracle.py --paths paths.json            makes all
+    run_oracle.py --paths paths.json --table    makes all, and prints a line per program
 
 paths.json says where the things under test are; CMake writes it to BUILD/tests/oracle/paths.json.
 docs/guarantees.md says what is compared. Exit status: 0 no differences, 1 some.
@@ -58,33 +58,43 @@ def check_itself(paths, valgrind):
     return expected
 
 
-def row(result):
-    def cell(what, number):
-        done = result.of(what)
-        return f"{number(done):,}" if done else "-"
+def cells(name, results):
+    """A row of the table: what the results of one or several builds have in common."""
 
-    return (result.name, f"{result.functions:,}", cell("calls", lambda done: done.events),
-            cell("pairs", lambda done: done.compared),
-            cell("call sites", lambda done: done.compared),
-            f"{len(result.differences):,}")
+    def total(number):
+        return f"{sum(map(number, results)):,}"
+
+    def of(what, number):
+        return total(lambda result: number(result.of(what)) if result.of(what) else 0)
+
+    return (name, total(lambda result: result.functions),
+            of("calls", lambda done: done.events), of("pairs", lambda done: done.compared),
+            of("call sites", lambda done: done.compared),
+            total(lambda result: len(result.differences)))
 
 
-def print_table(results):
-    rows = [COLUMNS, *map(row, results)]
-    if len(results) > 1:
-        totals = [sum(int(cell.replace(",", "")) for cell in column if cell != "-")
-                  for column in list(zip(*rows[1:]))[1:]]
-        rows.append(("all", *(f"{total:,}" for total in totals)))
+def print_table(results, by_program):
+    groups = {}
+    for result in results:
+        name = result.name
+        if by_program:
+            name = name.partition(".")[0]
+        groups.setdefault(name, []).append(result)
+    rows = [COLUMNS, *(cells(name, group) for name, group in groups.items())]
+    if len(groups) > 1:
+        rows.append(cells("all", results))
     widths = [max(map(len, column)) for column in zip(*rows)]
-    for cells in rows:
-        print(cells[0].ljust(widths[0]), *(cell.rjust(width)
-                                           for cell, width in zip(cells[1:], widths[1:])), sep="  ")
+    for row in rows:
+        print(row[0].ljust(widths[0]),
+              *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:])), sep="  ")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--list", action="store_true", help="print the names of all comparisons")
+    parser.add_argument("--table", action="store_true",
+                        help="one line per program, whatever its builds")
     parser.add_argument("--paths", help="the paths.json that CMake wrote")
     options = parser.parse_args()
     if options.list:
@@ -109,7 +119,7 @@ def main():
             (failures if isinstance(result, str) else results).append(result)
     for result in results:
         failures += result.differences[:DIFFERENCES_SHOWN]
-    print_table(results)
+    print_table(results, options.table)
     for failure in failures:
         print(failure)
     return 1 if failures else 0
