@@ -38,38 +38,73 @@ struct OpenCalls {
 };
 
 struct CallStack {
-  // While no recorder has them. The other place is for a recorder that is still putting them here
-  // when the next one has already taken them from it.
-  OpenCalls calls[2];
-  uint32_t place = 0;  // of the two; changed by the holder only
+  // Open calls that no recorder has.
+  struct Place {
+    OpenCalls calls;
+    uint64_t tid = 0;                      // of the thread that ran there last
+    std::atomic<uint64_t> top_address{0};  // the innermost frame's
+    std::atomic<bool> in_use{false};
+  };
+  // More than one: a recorder may still be putting them here when others have long taken them from
+  // it, and put them elsewhere.
+  static constexpr size_t kPlaces = 4;
+  Place places[kPlaces];
 
   StackSegment* frames = nullptr;  // the first segment, kept for all stacks that are noted here
   uint32_t index = 0;              // as a thread index, for what is open on it in the end
-  uint64_t tid = 0;                // of the thread that ran on it last
 
-  // The recorder that holds the calls, and what follows. 0: there is no such stack.
-  static constexpr uintptr_t kPutting = 1;    // it is putting them here
-  static constexpr uintptr_t kOpen = 2;       // they are here, and some are open
-  static constexpr uintptr_t kAnnounced = 4;  // by the program, which also says when it is gone
-  static constexpr uintptr_t kFlags = 7;
+  // Flags, and the recorder that holds the calls; or else, with kOpen, the number of their place.
+  // None of all these: there is no such stack. And how many others were noted here before: who
+  // looks at what a state is about, and then changes that very state, changes no other stack's.
+  static constexpr uint64_t kForgotten = 1;  // nobody may take it any more
+  static constexpr uint64_t kOpen = 2;       // the calls are in a place
+  static constexpr uint64_t kAnnounced = 4;  // by the program, which also says when it is gone
+  static constexpr uint64_t kNoted = 3;      // newly, and the recorder that did so will take it
+  static constexpr uint64_t kFlags = 7;
+  static constexpr uint64_t kGenerations = ~uint64_t{0} << 48;
   // One that is not announced is forgotten when nothing is open on it and no thread is there: where
   // the next one will lie is not known.
-  std::atomic<uintptr_t> state{0};
+  std::atomic<uint64_t> state{0};
 
   std::atomic<uint64_t> low{0};
   std::atomic<uint64_t> high{0};
-  std::atomic<uint64_t> top_address{0};  // the innermost frame's address, if kOpen
 
-  static uintptr_t HolderOf(uintptr_t state) { return state & ~kFlags; }
-  bool exists() const { return state.load(std::memory_order_acquire) != 0; }
-  bool is_announced() const { return (state.load(std::memory_order_acquire) & kAnnounced) != 0; }
-  StackRange range() const {
-    return {low.load(std::memory_order_acquire), high.load(std::memory_order_acquire)};
+  static uintptr_t HolderOf(uint64_t state) {
+    const uint64_t word = state & ~kGenerations;
+    return word >= (kPlaces << kPlaceShift) ? word & ~kFlags : 0;
   }
+  static bool IsFree(uint64_t state) { return (state & ~kGenerations) == 0; }
+  static bool IsForgotten(uint64_t state) { return (state & ~kGenerations) == kForgotten; }
+  static bool Exists(uint64_t state) { return !IsFree(state) && !IsForgotten(state); }
+  // Null: the calls are not in a place.
+  Place* PlaceIn(uint64_t state) {
+    if (HolderOf(state) != 0 || (state & kNoted) != kOpen) return nullptr;
+    return &places[(state & ~kGenerations) >> kPlaceShift];
+  }
+  static uint64_t StateOfPlace(size_t index) { return kOpen | (index << kPlaceShift); }
+  // A place that is free, from now on in use. Waits for one when as many threads as there are
+  // places were interrupted in the few instructions between this and the next step.
+  size_t TakePlace();
+  // In the state kForgotten, or held: ends that.
+  void Forget();
+
+  bool exists() const { return Exists(state.load(std::memory_order_acquire)); }
+  bool is_announced() const { return (state.load(std::memory_order_acquire) & kAnnounced) != 0; }
+  // (In this order: one that is being noted has no end until it has its beginning.)
+  StackRange range() const {
+    const uint64_t end = high.load(std::memory_order_acquire);
+    const uint64_t begin = low.load(std::memory_order_acquire);
+    return begin < end ? StackRange{begin, end} : StackRange{};
+  }
+  // Does this address lie in it? Others may forget it meanwhile, and note another one here.
+  bool Has(uint64_t address) const;
   void set_range(StackRange range) {
     low.store(range.low, std::memory_order_release);
     high.store(range.high, std::memory_order_release);
   }
+
+ private:
+  static constexpr unsigned kPlaceShift = 3;
 };
 
 class CallStacks {
@@ -80,9 +115,9 @@ class CallStacks {
 
   // The one that this address lies in, or null. Looks at each, but remembers where it found what.
   CallStack* Find(uint64_t address);
-  // The one that is not announced and has its innermost open call at most `reach` above this
-  // address, with nothing in between; null: none.
-  CallStack* FindAbove(uint64_t address, uint64_t reach) const;
+  // The one that is not announced, that no thread is on, and that has its innermost open call, at
+  // `top_address`, at most `reach` above this address, with nothing in between; null: none.
+  CallStack* FindAbove(uint64_t address, uint64_t reach, uint64_t* top_address) const;
   // What lies free around this address, which is in no stack. `except`: need not be looked at.
   StackRange FreeAround(uint64_t address, const CallStack* except) const;
 
@@ -116,7 +151,7 @@ class CallStacks {
   static constexpr size_t kRemembered = size_t{1} << 15;
   using Remembered = std::atomic<CallStack*>;
 
-  CallStack* TakePlace(uintptr_t state, std::atomic<uint32_t>* next_index);
+  CallStack* Add(uint64_t state, std::atomic<uint32_t>* next_index);
   Remembered* PlaceOf(uint64_t address);
   void RememberFromHere();
 

@@ -282,10 +282,11 @@ std::string Drainer::OpenFrameBlocks(size_t limit_bytes) {
   // At the end, also what is open on stacks that no thread is on. While threads come and go on them
   // it cannot be told from here.
   shared_->stacks.ForEach([&](CallStack* stack) {
-    const OpenCalls& calls = stack->calls[stack->place];
-    if (CallStack::HolderOf(stack->state) != 0 || calls.first_segment == nullptr) return;
-    add(stack->index, stack->tid, {}, [&](std::string* copied, uint64_t* trace_id) {
-      return autotrace::CopyOpenFrames(calls, shared_->secret, copied, kMaxOpenFrames, trace_id);
+    const CallStack::Place* place = stack->PlaceIn(stack->state);
+    if (place == nullptr) return;
+    add(stack->index, place->tid, {}, [&](std::string* copied, uint64_t* trace_id) {
+      return autotrace::CopyOpenFrames(place->calls, shared_->secret, copied, kMaxOpenFrames,
+                                       trace_id);
     });
   });
   return blocks;

@@ -46,6 +46,7 @@ void Recorder::Enter(uint64_t function, uint64_t call_site, uint64_t frame_addre
     if (bits & decision::kRecord) shared_->ring.Count(format::Counter::kDroppedInHook);
     return;
   }
+  if (FastPathsAreClosed()) OpenFastPaths();
   PruneDeadFrames(call_site, frame_address, format::kSpanMissedExit);
   if (interrupted_ != nullptr && top_ == first_segment_->first()) {
     outer_ = interrupted_->ParentOfHandler(this);
@@ -146,14 +147,14 @@ void Recorder::PruneDeadFrames(uint64_t call_site, uint64_t frame_address, uint1
 
 void Recorder::AllowFastEntries() {
   __atomic_store_n(&limit_, ClockIsFast() ? segment_->limit() : nullptr, __ATOMIC_RELAXED);
-  CloseFastPathsIfStopped();
+  CloseFastPathsAgain();
 }
 
-// After a path was opened. The one who stops threads closes it after having said so: one of the two
-// sees what the other did.
-void Recorder::CloseFastPathsIfStopped() {
+// After a path was opened. Who closes it does so after having said why: one of the two sees what
+// the other did.
+void Recorder::CloseFastPathsAgain() {
   __atomic_thread_fence(__ATOMIC_SEQ_CST);
-  if (shared_->stopped.load(std::memory_order_relaxed)) CloseFastPaths();
+  if (shared_->stopped.load(std::memory_order_relaxed) || HasLostStack()) CloseFastPaths();
 }
 
 bool Recorder::MoreStack() {
@@ -162,14 +163,14 @@ bool Recorder::MoreStack() {
   Frame* sentinel = next->sentinel();
   *sentinel = {kNoFunction, 0, 0, 0, top_[-1].frame_address};
   segment_ = next;
-  if (limit_ != nullptr) AllowFastEntries();
+  if (MayEnterFast()) AllowFastEntries();
   Publish(next->first());
   return true;
 }
 
 void Recorder::ReturnToPreviousSegment() {
   segment_ = segment_->previous();
-  if (limit_ != nullptr) AllowFastEntries();
+  if (MayEnterFast()) AllowFastEntries();
   Publish(segment_->limit());
 }
 
@@ -385,7 +386,7 @@ uint64_t Recorder::ParentSequence(Frame* frame) {
 // ---- Life cycle --------------------------------------------------------------------------------
 
 void Recorder::CloseAll(uint16_t flags) {
-  SwitchTo(nullptr);  // other threads may go on with what is open on the stack that it is on
+  SwitchTo(nullptr, 0);  // other threads may go on with what is open on the stack that it is on
   EndCalls(flags);
   ReleaseChunk();
 }

@@ -190,21 +190,23 @@ class Recorder {
   // The thread runs, or is about to run, where this address is: on its own stack, on one of
   // RecorderShared::stacks, or on one that nobody knows of yet, with which nothing changes.
   void SwitchToStackOf(uint64_t address) {
-    if (!here_.Contains(address) || shared_->stacks.any_inside_others()) FindStackOf(address);
+    if (!here_.Contains(address) || shared_->stacks.any_inside_others() || HasLostStack()) {
+      FindStackOf(address);
+    }
   }
   // The same for the place of code that nothing was entered on that unknown stack for: what it does
   // is done for the thread's own stack.
   void SwitchToCaller(uint64_t address) {
     SwitchToStackOf(address);
-    if (!IsHere(address)) SwitchTo(nullptr);
+    if (!IsHere(address)) SwitchTo(nullptr, 0);
   }
   void StackCreated(uint64_t low, uint64_t high);
   // Ends what is open on it. Not the one that the thread is on.
   void StackDestroyed(uint64_t low);
 
   // ---- Life cycle
-  // After RecorderShared::stopped was set: hooks take the slow path, where they look at that. Any
-  // thread.
+  // After RecorderShared::stopped was set, or the calls of the stack that the thread is on were
+  // taken by another recorder: hooks take the slow path, where they look at that. Any thread.
   void CloseFastPaths() {
     __atomic_store_n(&limit_, nullptr, __ATOMIC_RELAXED);
     __atomic_store_n(&fast_size_, 0, __ATOMIC_RELAXED);
@@ -307,14 +309,28 @@ class Recorder {
   StackRange NotedPart(uint64_t address, const CallStack* stack) const;
   bool IsAnotherTask() const;
   void UnwindOutOfStack(uint64_t address, const void* exception);
-  // Null: the thread's own. False without memory.
-  bool SwitchTo(CallStack* stack);
+  // Null: the thread's own. False without memory, or when this address is no longer on the stack.
+  bool SwitchTo(CallStack* stack, uint64_t address);
   void SetHere(StackRange range);
+  void OpenFastPaths();
   void AllowFastEntries();
-  void CloseFastPathsIfStopped();
+  // (The lowest size is that of a fast path that was closed.)
+  bool FastPathsAreClosed() const {
+    return __atomic_load_n(&fast_size_, __ATOMIC_RELAXED) == 0 && ClockIsFast();
+  }
+  bool MayEnterFast() const { return hidden_subtree_ == nullptr && !first_entry_; }
+  void CloseFastPathsAgain();
+  // Has another thread gone on with the calls of the stack that this one was on last? It may have
+  // left the stack again, and this one come back to it, without a hook.
+  bool HasLostStack() const {
+    const CallStack* stack = stack_.load(std::memory_order_relaxed);
+    return stack != nullptr && CallStack::HolderOf(stack->state.load(std::memory_order_acquire)) !=
+                                   reinterpret_cast<uintptr_t>(this);
+  }
   OpenCalls Calls() const;
-  bool TakeCalls(CallStack* stack, OpenCalls* calls);
+  bool TakeCalls(CallStack* stack, uint64_t address, OpenCalls* calls);
   void PutCalls(CallStack* stack);
+  uint64_t Held(uint64_t state) const;
   // Ends the open frames of the present stack.
   void EndCalls(uint16_t flags);
 

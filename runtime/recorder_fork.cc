@@ -59,23 +59,25 @@ void Recorder::AfterFork(const IdSecret& old_secret, uint64_t tid) {
   outer_ = here.outer;
   cut_root_ = root_ = nullptr;
   depth_ = 0;
-  if (hidden_subtree_ == nullptr && !first_entry_) AllowFastEntries();
+  if (MayEnterFast()) AllowFastEntries();
   if (stack_.load(std::memory_order_relaxed) != nullptr) BecomeTheParents(&own_calls_, old_secret);
 }
 
 void Recorder::AfterForkOnStacks(RecorderShared* shared, const IdSecret& old_secret,
                                  const Recorder* own) {
   shared->stacks.ForEach([&](CallStack* stack) {
-    const uintptr_t holder = CallStack::HolderOf(stack->state);
-    if (holder == reinterpret_cast<uintptr_t>(own)) return;
-    OpenCalls* calls = &stack->calls[stack->place];
-    // Where another thread was: it is not in this process, and what it was doing is lost.
-    if (holder != 0) {
-      *calls = {};
-      if (!stack->is_announced()) stack->set_range({});
-      stack->state.fetch_and(CallStack::kAnnounced);
-    } else if (calls->first_segment != nullptr) {
-      BecomeTheParents(calls, old_secret);
+    const uint64_t state = stack->state;
+    CallStack::Place* used = stack->PlaceIn(state);
+    // Threads that were putting calls into places are not in this process.
+    for (CallStack::Place& place : stack->places) place.in_use = &place == used;
+    if (used != nullptr) return BecomeTheParents(&used->calls, old_secret);
+    const uintptr_t holder = CallStack::HolderOf(state);
+    if (holder != 0 && holder == reinterpret_cast<uintptr_t>(own)) return;
+    // Another thread was there, and what it was doing is lost.
+    if (stack->is_announced()) {
+      stack->state = state & (CallStack::kAnnounced | CallStack::kGenerations);
+    } else {
+      stack->Forget();
     }
   });
 }

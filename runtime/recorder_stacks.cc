@@ -27,24 +27,26 @@ constexpr uint64_t kNotedAbove = 512;
 // next one begins below.
 constexpr uint64_t kLargestUsualFrame = uint64_t{8} << 10;
 
-uintptr_t AsHolder(const Recorder* recorder) { return reinterpret_cast<uintptr_t>(recorder); }
-
 }  // namespace
 
 // ---- Which stack is this -----------------------------------------------------------------------
 
 void Recorder::FindStackOf(uint64_t address) {
   if (interrupted_ != nullptr) return;
+  if (HasLostStack()) SwitchTo(nullptr, 0);
   // A handler that was seen before calls on.
   if (signal_stack_.Contains(address) && signal_stack_.Contains(top_[-1].frame_address)) return;
-  if (CallStack* stack = shared_->stacks.Find(address)) {
+  CallStack* stack = nullptr;
+  do {
+    stack = shared_->stacks.Find(address);
+    if (stack == nullptr) break;
     // Nothing may be open there: see above whose child the next span is.
-    if (CallStack::HolderOf(stack->state) != 0 && !stack->is_announced()) SwitchTo(nullptr);
-    SwitchTo(stack);
-    return;
-  }
+    if (CallStack::HolderOf(stack->state) != 0 && !stack->is_announced()) SwitchTo(nullptr, 0);
+    if (SwitchTo(stack, address)) return;
+    // Without memory, or the recorder of the thread that was there last has forgotten it.
+  } while (!stack->Has(address));
   if (own_.Contains(address)) {
-    SwitchTo(nullptr);
+    SwitchTo(nullptr, 0);
     return;
   }
   signal_stack_ = SignalStackInUse();
@@ -66,16 +68,19 @@ bool Recorder::EnterStackOf(uint64_t address, uint64_t call_site) {
     SetHere(grown);
     return true;
   }
-  SwitchTo(nullptr);
+  SwitchTo(nullptr, 0);
   const StackRange noted = NotedPart(address, nullptr);
-  stack = shared_->stacks.FindAbove(address, kLargestUsualFrame);
-  if (stack != nullptr && !IsOwnBetween(address, stack->range().low)) {
-    stack->low.store(noted.low, std::memory_order_release);
-  } else {
-    stack = shared_->stacks.Note(noted, &shared_->next_thread_index);
+  uint64_t above = 0;
+  stack = shared_->stacks.FindAbove(address, kLargestUsualFrame, &above);
+  if (stack != nullptr && !IsOwnBetween(address, above) && SwitchTo(stack, above)) {
+    const StackRange grown = {noted.low, stack->range().high};
+    stack->set_range(grown);
+    SetHere(grown);
+    return true;
   }
+  stack = shared_->stacks.Note(noted, &shared_->next_thread_index);
   // Without memory its calls nest below what is open on the thread's own stack.
-  if (stack != nullptr) SwitchTo(stack);
+  if (stack != nullptr) SwitchTo(stack, address);
   return true;
 }
 
@@ -121,11 +126,11 @@ bool Recorder::IsAnotherTask() const {
 
 // ---- From one to another -----------------------------------------------------------------------
 
-bool Recorder::SwitchTo(CallStack* stack) {
+bool Recorder::SwitchTo(CallStack* stack, uint64_t address) {
   CallStack* const left = stack_.load(std::memory_order_relaxed);
   if (stack == left) return true;
   OpenCalls taken = own_calls_;
-  if (stack != nullptr && !TakeCalls(stack, &taken)) return false;
+  if (stack != nullptr && !TakeCalls(stack, address, &taken)) return false;
   if (stack != nullptr && taken.empty()) taken.outer = PinCurrent();
   // The background thread must not take one stack's frames for the other's.
   switches_.store(switches_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
@@ -144,12 +149,8 @@ bool Recorder::SwitchTo(CallStack* stack) {
   outer_ = taken.outer;
   Publish(taken.top);
   stack_.store(stack, std::memory_order_relaxed);
-  SetHere(stack != nullptr ? stack->range() : own_);
-  if (hidden_subtree_ != nullptr || first_entry_) {
-    limit_ = nullptr;
-  } else {
-    AllowFastEntries();
-  }
+  here_ = stack != nullptr ? stack->range() : own_;
+  OpenFastPaths();
   switches_.store(switches_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
   // What follows belongs to the trace that goes on here.
   root_ = RootFrame();
@@ -158,11 +159,20 @@ bool Recorder::SwitchTo(CallStack* stack) {
   return true;
 }
 
+void Recorder::OpenFastPaths() {
+  SetHere(here_);
+  if (MayEnterFast()) {
+    AllowFastEntries();
+  } else {
+    limit_ = nullptr;
+  }
+}
+
 void Recorder::SetHere(StackRange range) {
   here_ = range;
   fast_low_ = range.low;
   __atomic_store_n(&fast_size_, ClockIsFast() ? range.high - range.low : 0, __ATOMIC_RELAXED);
-  CloseFastPathsIfStopped();
+  CloseFastPathsAgain();
   // An entry further out is on another stack.
   first_segment_->sentinel()->frame_address = range.high - 1;
 }
@@ -176,54 +186,74 @@ __attribute__((no_sanitize("thread"))) OpenCalls Recorder::Calls() const {
 }
 
 // Wherever they are: a recorder whose thread has left the stack without noticing still has them.
-// False without memory.
-bool Recorder::TakeCalls(CallStack* stack, OpenCalls* calls) {
-  uintptr_t state = stack->state.load(std::memory_order_acquire);
-  for (;;) {
-    const auto* holder = reinterpret_cast<const Recorder*>(CallStack::HolderOf(state));
+// False without memory, or when the stack that this address was on is forgotten: that recorder has
+// noticed meanwhile.
+bool Recorder::TakeCalls(CallStack* stack, uint64_t address, OpenCalls* calls) {
+  uint64_t state = stack->state.load(std::memory_order_acquire);
+  Recorder* holder = nullptr;
+  CallStack::Place* place = nullptr;
+  do {
+    if (!CallStack::Exists(state) || !stack->range().Contains(address)) return false;
+    holder = reinterpret_cast<Recorder*>(CallStack::HolderOf(state));
+    place = stack->PlaceIn(state);
     // The holder gives up the stack before it changes them.
     if (holder != nullptr) *calls = holder->Calls();
-    const uintptr_t mine = AsHolder(this) | (state & CallStack::kAnnounced);
-    if (!stack->state.compare_exchange_weak(state, mine, std::memory_order_acq_rel)) continue;
-    if (holder != nullptr) {
-      stack->place ^= 1;
-      return true;
-    }
-    break;
+    if (place != nullptr) *calls = place->calls;
+  } while (!stack->state.compare_exchange_weak(state, Held(state), std::memory_order_acq_rel));
+  if (place != nullptr) place->in_use.store(false, std::memory_order_release);
+  if (holder != nullptr) {
+    // Its thread may come back to this stack without having noticed that it left.
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    holder->CloseFastPaths();
   }
+  if (holder != nullptr || place != nullptr) return true;
   if (stack->frames == nullptr) stack->frames = StackSegment::Map(kFirstSegmentBytes);
   if (stack->frames == nullptr) {
-    if (!stack->is_announced()) stack->set_range({});
-    stack->state.fetch_and(CallStack::kAnnounced, std::memory_order_release);
+    if (!stack->is_announced()) {
+      stack->Forget();
+    } else {
+      stack->state.fetch_and(CallStack::kAnnounced | CallStack::kGenerations,
+                             std::memory_order_release);
+    }
     return false;
   }
-  *calls = stack->calls[stack->place];
-  if (calls->first_segment == nullptr) {
-    calls->first_segment = calls->segment = stack->frames;
-    calls->top = stack->frames->first();
-  }
+  *calls = {};
+  calls->first_segment = calls->segment = stack->frames;
+  calls->top = stack->frames->first();
   return true;
+}
+
+// The state of a stack that this recorder takes in that state.
+uint64_t Recorder::Held(uint64_t state) const {
+  return reinterpret_cast<uintptr_t>(this) |
+         (state & (CallStack::kAnnounced | CallStack::kGenerations));
 }
 
 // The present stack's calls, unless another recorder has taken them already.
 void Recorder::PutCalls(CallStack* stack) {
-  const uint32_t place = stack->place;
-  uintptr_t state = stack->state.load(std::memory_order_acquire);
-  do {
-    if (CallStack::HolderOf(state) != AsHolder(this)) return;
-  } while (!stack->state.compare_exchange_weak(state, state | CallStack::kPutting,
-                                               std::memory_order_acq_rel));
+  uint64_t state = stack->state.load(std::memory_order_acquire);
+  if (state != Held(state)) return;
   const OpenCalls calls = Calls();
-  stack->calls[place] = calls;
-  stack->tid = tid_;
-  stack->top_address.store(top_[-1].frame_address, std::memory_order_release);
-  state |= CallStack::kPutting;
-  uintptr_t put = 0;
+  CallStack::Place* place = nullptr;
+  uint64_t where = 0;
+  if (!calls.empty()) {
+    const size_t index = stack->TakePlace();
+    where = CallStack::StateOfPlace(index);
+    place = &stack->places[index];
+    place->calls = calls;
+    place->tid = tid_;
+    place->top_address.store(top_[-1].frame_address, std::memory_order_release);
+  }
+  uint64_t put = 0;
   do {
-    if (CallStack::HolderOf(state) != AsHolder(this)) return;
-    put = (state & CallStack::kAnnounced) | (calls.empty() ? 0 : CallStack::kOpen);
-    if (put == 0) stack->set_range({});
+    if (state != Held(state)) {
+      if (place != nullptr) place->in_use.store(false, std::memory_order_release);
+      return;
+    }
+    put = where | (state & (CallStack::kAnnounced | CallStack::kGenerations));
+    if (CallStack::IsFree(put)) put |= CallStack::kForgotten;
   } while (!stack->state.compare_exchange_weak(state, put, std::memory_order_acq_rel));
+  if (CallStack::IsForgotten(put)) stack->Forget();
 }
 
 void Recorder::StackCreated(uint64_t low, uint64_t high) {
@@ -238,10 +268,10 @@ void Recorder::StackDestroyed(uint64_t low) {
   if (stack == nullptr || !stack->is_announced()) return;
   CallStack* const here = stack_.load(std::memory_order_relaxed);
   if (stack == here) return;
-  if (stack->frames != nullptr) {
-    SwitchTo(stack);
+  const uint64_t back = here != nullptr ? here->range().low : 0;
+  if (stack->frames != nullptr && SwitchTo(stack, low)) {
     EndCalls(format::kSpanMissedExit);
-    SwitchTo(here);
+    if (!SwitchTo(here, back)) SwitchTo(nullptr, 0);
   }
   CallStacks::Remove(stack);
 }

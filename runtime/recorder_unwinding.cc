@@ -64,6 +64,7 @@ void Recorder::UnwoundTo(uint64_t stack_pointer, const RaisedException& exceptio
     // Its throw was not seen: another library took the unwinder's place before us.
     if (known == nullptr || !known->is_on_its_way()) ExceptionRaised(exception, 0);
   }
+  if (HasLostStack()) FindStackOf(stack_pointer - 1);
   if (!IsHere(stack_pointer - 1)) UnwindOutOfStack(stack_pointer - 1, exception.object);
   PruneDeadFrames(0, stack_pointer - 1, 0);
   if (is_handler && known != nullptr && !known->raised.catch_is_told) {
@@ -84,7 +85,7 @@ void Recorder::UnwindOutOfStack(uint64_t address, const void* exception) {
     return SetHere(grown);
   }
   EndCalls(0);
-  if (!SwitchTo(outer)) return;
+  if (!SwitchTo(outer, address)) return;
   ThrownException* thrown = thrown_ != nullptr ? thrown_->Find(exception) : nullptr;
   if (thrown != nullptr && thrown->is_on_its_way()) Mark(thrown);
 }
