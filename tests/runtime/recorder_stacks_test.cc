@@ -225,6 +225,32 @@ TEST_CASE("a stack that another thread resumes before the first one noticed that
   CHECK(recorded.Of('d').at(0).parent == 0);
 }
 
+TEST_CASE(
+    "a stack to which a thread comes back without a hook in between, after another one's turn") {
+  FakeProgram program(EitherClock());
+  FakeThread first(&program);
+  FakeThread second(&program);
+  Fiber fiber(kHeap);
+  first.Enter('a');
+  fiber.Run(&first, [&] { first.Enter('b'); });
+  const bool second_notices = GENERATE(true, false);
+  second.Call('g', [&] {
+    fiber.Run(&second, [&] {
+      second.Call('c');
+      second.Leave('b');
+      second.Enter('d');
+    });
+    if (second_notices) second.Call('h');
+  });
+  fiber.Run(&first, [&] {
+    first.Call('e');
+    first.Leave('d');
+    first.Call('f');
+  });
+  first.Leave('a');
+  CHECK(program.Trees() == std::string("a(@b(c) @d(e) @f) | g") + (second_notices ? "(h)" : ""));
+}
+
 TEST_CASE("a stack on which nothing is open is forgotten") {
   FakeProgram program(EitherClock());
   FakeThread thread(&program);
