@@ -15,10 +15,8 @@ constexpr auto kByTicks = [](const auto& one, const auto& other) {
   return one.ticks < other.ticks;
 };
 
-// The first in [from, to) that holds this address.
-template <typename Iterator>
-Iterator FirstThatHolds(Iterator from, Iterator to, uint64_t address) {
-  return std::find_if(from, to, [&](const auto& load) { return load.module->Contains(address); });
+bool Overlap(const LoadedModule& one, const LoadedModule& other) {
+  return one.start < other.end && other.start < one.end;
 }
 
 }  // namespace
@@ -34,11 +32,16 @@ absl::Status LoadedModules::Add(std::string_view payload) {
   const LoadedModule* module =
       ModuleOf({entry.id, entry.load_bias, entry.start, entry.end, files_->Get(path, build_id)});
   if (module->start >= module->end) return absl::OkStatus();
-  if ((entry.flags & format::kModuleUnloaded) != 0) {
-    AddUnload(module, entry.ticks);
-  } else {
-    AddLoad(module, entry.ticks);
+  std::vector<Change>& changes = ChangesAt(module->start, module->end);
+  const Change told = {entry.ticks, (entry.flags & format::kModuleUnloaded) != 0, module};
+  // Nearly always behind all others.
+  auto place = std::upper_bound(changes.begin(), changes.end(), told, kByTicks);
+  for (auto known = place; known != changes.begin() && std::prev(known)->ticks == told.ticks;) {
+    --known;
+    if (known->module == module && known->unloaded == told.unloaded) return absl::OkStatus();
   }
+  changes.insert(place, told);
+  ++version_;
   return absl::OkStatus();
 }
 
@@ -52,97 +55,74 @@ const LoadedModule* LoadedModules::ModuleOf(const LoadedModule& told) {
 }
 
 // Puts all places that this range touches together into one.
-std::vector<LoadedModules::Load>& LoadedModules::PlaceOf(uint64_t start, uint64_t end) {
+std::vector<LoadedModules::Change>& LoadedModules::ChangesAt(uint64_t start, uint64_t end) {
   auto first = places_.upper_bound(start);
   if (first != places_.begin() && std::prev(first)->second.end > start) --first;
   if (first != places_.end() && first->first <= start && end <= first->second.end) {
-    return first->second.loads;
+    return first->second.changes;
   }
   Place joined = {end, {}};
   while (first != places_.end() && first->first < end) {
     start = std::min(start, first->first);
     joined.end = std::max(joined.end, first->second.end);
-    joined.loads.insert(joined.loads.end(), first->second.loads.begin(), first->second.loads.end());
+    joined.changes.insert(joined.changes.end(), first->second.changes.begin(),
+                          first->second.changes.end());
     first = places_.erase(first);
   }
-  std::stable_sort(joined.loads.begin(), joined.loads.end(), kByTicks);
-  return places_.insert_or_assign(start, std::move(joined)).first->second.loads;
+  std::stable_sort(joined.changes.begin(), joined.changes.end(), kByTicks);
+  return places_.insert_or_assign(start, std::move(joined)).first->second.changes;
 }
 
-// The last load of this module that is not later; null when there is none.
-LoadedModules::Load* LoadedModules::NewestOf(std::vector<Load>& loads, uint32_t id,
-                                             uint64_t ticks) {
-  for (auto load = loads.rbegin(); load != loads.rend(); ++load) {
-    if (load->module->id == id && load->ticks <= ticks) return &*load;
-  }
-  return nullptr;
-}
-
-void LoadedModules::AddLoad(const LoadedModule* module, uint64_t ticks) {
-  std::vector<Load>& loads = PlaceOf(module->start, module->end);
-  if (Load* known = NewestOf(loads, module->id, ticks); known != nullptr) {
-    // Nothing else was there since: it came back, or this is a repetition.
-    const bool alone = std::none_of(
-        loads.begin() + (known - loads.data()) + 1, loads.end(), [&](const Load& other) {
-          return other.ticks <= ticks && other.module->start < module->end &&
-                 module->start < other.module->end;
-        });
-    if (known->module == module && (alone || known->ticks == ticks)) {
-      if (known->gone <= ticks) {
-        known->gone = kForever;
-        ++version_;
-      }
-      return;
-    }
-  }
-  const Load added = {ticks, kForever, module};
-  loads.insert(std::upper_bound(loads.begin(), loads.end(), added, kByTicks), added);
-  ++version_;
-}
-
-void LoadedModules::AddUnload(const LoadedModule* module, uint64_t ticks) {
-  std::vector<Load>& loads = PlaceOf(module->start, module->end);
-  Load* known = NewestOf(loads, module->id, ticks);
-  if (known == nullptr) {
-    // When it came is not known any more: the segment that said so is gone.
-    loads.insert(loads.begin(), {0, ticks, module});
-    ++version_;
-  } else if (known->gone > ticks) {
-    known->gone = ticks;
-    ++version_;
-  }
-}
-
-LoadedModules::Answer LoadedModules::Look(uint64_t address, uint64_t ticks) const {
-  auto after = places_.upper_bound(address);
-  if (after == places_.begin()) return {};
+const LoadedModules::Place* LoadedModules::PlaceAt(uint64_t address) const {
+  const auto after = places_.upper_bound(address);
+  if (after == places_.begin()) return nullptr;
   const Place& place = std::prev(after)->second;
-  if (address >= place.end) return {};
-  const std::vector<Load>& loads = place.loads;
+  return address < place.end ? &place : nullptr;
+}
+
+// How many of them are not later than this.
+size_t LoadedModules::CountUntil(const std::vector<Change>& changes, uint64_t ticks) {
   const auto later =
-      std::upper_bound(loads.begin(), loads.end(), Load{ticks, 0, nullptr}, kByTicks);
-  const auto next = FirstThatHolds(later, loads.end(), address);
-  const uint64_t end = next != loads.end() ? next->ticks : kForever;
-  const auto last = FirstThatHolds(std::make_reverse_iterator(later), loads.rend(), address);
-  if (last == loads.rend()) {
-    // Noticed after it was there already.
-    return next != loads.end() ? Answer{&*next, 0, end} : Answer{};
-  }
-  const bool is_first = FirstThatHolds(std::next(last), loads.rend(), address) == loads.rend();
-  return {&*last, is_first ? 0 : last->ticks, end};
+      std::upper_bound(changes.begin(), changes.end(), Change{ticks, false, nullptr}, kByTicks);
+  return static_cast<size_t>(later - changes.begin());
 }
 
 LoadedModules::Stay LoadedModules::FunctionsAt(uint64_t address, uint64_t ticks) const {
-  const Answer answer = Look(address, ticks);
-  return {answer.load != nullptr ? answer.load->module : nullptr, answer.begin, answer.end};
+  const Place* place = PlaceAt(address);
+  if (place == nullptr) return {};
+  const std::vector<Change>& changes = place->changes;
+  const size_t later = CountUntil(changes, ticks);
+  const uint64_t end = later < changes.size() ? changes[later].ticks : kForever;
+  for (size_t i = later; i > 0; --i) {
+    const Change& change = changes[i - 1];
+    if (!change.unloaded && change.module->Contains(address)) {
+      return {change.module, changes[later - 1].ticks, end};
+    }
+  }
+  // Noticed after it was there already; or, when it came is not known any more, because the segment
+  // that said so is gone.
+  const auto first = std::find_if(changes.begin(), changes.end(), [&](const Change& change) {
+    return change.module->Contains(address);
+  });
+  return {first != changes.end() ? first->module : nullptr,
+          later > 0 ? changes[later - 1].ticks : 0, end};
 }
 
 LoadedModules::Stay LoadedModules::CodeAt(uint64_t address, uint64_t ticks) const {
-  const Answer answer = Look(address, ticks);
-  if (answer.load == nullptr) return {nullptr, answer.begin, answer.end};
-  const uint64_t gone = answer.load->gone;
-  if (gone <= ticks) return {nullptr, gone, answer.end};
-  return {answer.load->module, answer.begin, std::min(answer.end, gone)};
+  Stay stay = FunctionsAt(address, ticks);
+  if (stay.module == nullptr) return stay;
+  const std::vector<Change>& changes = PlaceAt(address)->changes;
+  for (size_t i = CountUntil(changes, ticks); i > 0; --i) {
+    const Change& change = changes[i - 1];
+    const bool is_it = change.module->id == stay.module->id;
+    if (is_it && !change.unloaded) break;
+    // Gone since, as something else at its addresses shows, too.
+    if (is_it || (!change.unloaded && Overlap(*change.module, *stay.module))) {
+      stay.module = nullptr;
+      break;
+    }
+  }
+  return stay;
 }
 
 }  // namespace autotrace::exporter

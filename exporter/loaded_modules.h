@@ -34,11 +34,11 @@ class LoadedModules {
   // Does not own `files`.
   explicit LoadedModules(ModuleFiles* files) : files_(files) {}
 
-  // The payload of a kModule block. One that repeats what is known changes nothing. DataLoss when
-  // it ends too early.
+  // The payload of a kModule block, in any order. One that repeats what is known changes nothing.
+  // DataLoss when it ends too early.
   absl::Status Add(std::string_view payload);
 
-  // An answer, and the time for which it is the same one: begin <= ticks < end.
+  // An answer, and a time for which it is the same one: begin <= ticks < end.
   struct Stay {
     const LoadedModule* module = nullptr;  // null: none that is known; lives as long as this object
     uint64_t begin = 0;
@@ -55,29 +55,22 @@ class LoadedModules {
   uint64_t version() const { return version_; }
 
  private:
-  struct Load {
+  // A module was noticed to be there, and so nothing else at its addresses, or to be gone.
+  struct Change {
     uint64_t ticks = 0;
-    uint64_t gone = kForever;  // when it was noticed to be unloaded
+    bool unloaded = false;
     const LoadedModule* module = nullptr;
   };
-  // A range of addresses, and all that was in it, in order of time. Places do not overlap.
+  // A range of addresses, and all that happened in it, in order of time. Places do not overlap.
   struct Place {
     uint64_t end = 0;
-    std::vector<Load> loads;
+    std::vector<Change> changes;
   };
 
-  struct Answer {
-    const Load* load = nullptr;
-    uint64_t begin = 0;
-    uint64_t end = kForever;
-  };
-
-  Answer Look(uint64_t address, uint64_t ticks) const;
+  const Place* PlaceAt(uint64_t address) const;
+  static size_t CountUntil(const std::vector<Change>& changes, uint64_t ticks);
   const LoadedModule* ModuleOf(const LoadedModule& told);
-  std::vector<Load>& PlaceOf(uint64_t start, uint64_t end);
-  static Load* NewestOf(std::vector<Load>& loads, uint32_t id, uint64_t ticks);
-  void AddLoad(const LoadedModule* module, uint64_t ticks);
-  void AddUnload(const LoadedModule* module, uint64_t ticks);
+  std::vector<Change>& ChangesAt(uint64_t start, uint64_t end);
 
   ModuleFiles* const files_;
   std::deque<LoadedModule> all_modules_;

@@ -107,6 +107,9 @@ std::vector<Coverage::Range> Coverage::Missing(const RingChunk& chunk) const {
 
 bool VisitRingMetadata(const RingSnapshot& ring, const BlockVisitor& visit) {
   bool whole = VisitStream(ring.metadata, visit);
+  for (const std::string& module : ring.modules) {
+    visit(static_cast<uint16_t>(BlockKind::kModule), module);
+  }
   // A program that was killed early left no kThread block.
   for (const RingChunk& chunk : ring.chunks) {
     std::string thread;

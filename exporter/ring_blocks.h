@@ -34,8 +34,8 @@ class Coverage {
 
 using BlockVisitor = std::function<void(uint16_t kind, std::string_view payload)>;
 
-// Blocks that tell what records mean: the metadata area, the counters, the open frames. Parts that
-// are damaged are left out; returns false when there were any.
+// Blocks that tell what records mean: the metadata area, the modules, the counters, the open
+// frames. Parts that are damaged are left out; returns false when there were any.
 bool VisitRingMetadata(const RingSnapshot& ring, const BlockVisitor& visit);
 // kRecords blocks of what is not covered, each thread's in order.
 void VisitRingRecords(const RingSnapshot& ring, const Coverage& coverage,

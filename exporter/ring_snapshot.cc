@@ -141,6 +141,33 @@ std::optional<RingChunk> ReadChunk(int file, uint64_t offset, uint64_t chunk_siz
   return chunk;
 }
 
+void CollectModules(const RingChunk& chunk, std::vector<std::string>* modules) {
+  for (size_t offset = 0; offset < chunk.records.size();) {
+    const char* record = chunk.records.data() + offset;
+    const auto head = Load<uint64_t>(record);
+    offset += RecordSize(head);
+    if (format::KindOf(head) != format::RecordKind::kExtension ||
+        format::FlagsOf(head) != static_cast<uint16_t>(format::ExtensionType::kModule)) {
+      continue;
+    }
+    modules->emplace_back(record + sizeof(format::Extension), format::AddressOf(head));
+  }
+}
+
+// What became of a chunk with modules in it between the two looks is drained: it stands in
+// segments.
+void ReadModules(int file, uint64_t chunks_offset, uint64_t chunk_count, uint64_t chunk_size,
+                 RingSnapshot* snapshot) {
+  for (uint64_t i = 0; i < chunk_count; ++i) {
+    const uint64_t offset = chunks_offset + i * chunk_size;
+    std::string bytes(sizeof(ChunkHeader), '\0');
+    if (ReadAt(file, offset, bytes.data(), bytes.size()) < bytes.size()) return;
+    if (CHUNK_FIELD(HeaderView(bytes), uint32_t, module_records) == 0) continue;
+    const std::optional<RingChunk> chunk = ReadChunk(file, offset, chunk_size);
+    if (chunk.has_value()) CollectModules(*chunk, &snapshot->modules);
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<RingSnapshot> CopyRing(const RingIdentity& identity) {
@@ -184,6 +211,8 @@ absl::StatusOr<RingSnapshot> CopyRing(const RingIdentity& identity) {
   // the present one for that reason, too.
   bytes = ReadPart(file, 0, sizeof(RingHeader), opened->size);
   if (bytes.size() == sizeof(RingHeader)) {
+    const uint64_t present_count = RING_FIELD(header, uint32_t, chunk_count);
+    ReadModules(file, chunks_offset, std::min(present_count, kMostChunks), chunk_size, &snapshot);
     const uint64_t size = std::min(RING_FIELD(header, uint64_t, metadata_size),
                                    RING_FIELD(header, uint64_t, metadata_capacity));
     snapshot.metadata =

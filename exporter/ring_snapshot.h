@@ -37,7 +37,10 @@ struct RingSnapshot {
   std::string metadata;  // block streams
   std::string open_frames;
   std::vector<RingChunk> chunks;  // by thread, then in order
-  uint64_t size = 0;              // of the file
+  // Payloads of kModule records. Of more chunks than there are above, if need be: what the records
+  // of one speak of may have been told in another one.
+  std::vector<std::string> modules;
+  uint64_t size = 0;  // of the file
   uint64_t device = 0;
   uint64_t inode = 0;
 };

@@ -48,6 +48,9 @@ void SpanDecoder::Impl::Prescan(uint16_t kind, std::string_view payload) {
     case BlockKind::kCounters:
       process_.Count(payload).IgnoreError();
       break;
+    case BlockKind::kModule:
+      addresses_.AddModule(payload).IgnoreError();
+      break;
     default:
       break;
   }
@@ -182,6 +185,8 @@ absl::Status SpanDecoder::Impl::OnExtension(const char* record, uint64_t head, T
   const auto extension = Load<format::Extension>(record);
   const std::string_view payload(record + sizeof(extension), format::AddressOf(head));
   const auto type = static_cast<format::ExtensionType>(format::FlagsOf(head));
+  // Said by a block before.
+  if (type == format::ExtensionType::kModule) return absl::OkStatus();
   if (type != format::ExtensionType::kIdentity) {
     return state.details[extension.sequence].Add(type, payload);
   }

@@ -26,6 +26,8 @@ class BlockSink {
   virtual bool Refused(std::string_view /*head*/, std::string_view /*body*/, uint64_t /*spans*/) {
     return false;
   }
+  // The drainer has given all that was recorded when its present pass began.
+  virtual void PassEnded() {}
   // Everything given so far is to reach its destination by then.
   virtual bool Flush(uint64_t timeout_nanos) = 0;
   // No more blocks.

@@ -5,7 +5,9 @@
 #include <algorithm>
 
 #include "runtime/memory.h"
+#include "runtime/module_payload.h"
 #include "runtime/own_stack.h"
+#include "runtime/recorder.h"
 #include "symbolizer/function_name.h"
 
 namespace autotrace {
@@ -44,12 +46,16 @@ class SeenFunction final : public filters::Function {
     return facts_.compiler_made;
   }
   std::string_view linker_name() const { return symbol_.name; }
+  // False when another thread was reading the facts that were asked for: what was said of them is
+  // only what is most likely.
+  bool is_certain() const { return is_certain_; }
 
  private:
   void FetchFacts() const {
     if (fetched_) return;
     fetched_ = true;
-    if (module_ == nullptr || !module_->image.FindFacts(function_ - module_->load_bias, &facts_)) {
+    if (module_ == nullptr ||
+        !module_->image.FindFacts(function_ - module_->load_bias, &facts_, &is_certain_)) {
       return;
     }
     const bool absolute = !facts_.file.empty() && facts_.file[0] == '/';
@@ -71,9 +77,23 @@ class SeenFunction final : public filters::Function {
   char name_[kLongestName];
   size_t name_size_ = 0;
   mutable bool fetched_ = false;
+  mutable bool is_certain_ = true;
   mutable symbolizer::FunctionFacts facts_;
   mutable char path_[4096];
   mutable size_t path_size_ = 0;
+};
+
+// Tells readers of modules by records of the thread that sees them.
+class RecordedNews final : public ModuleNews {
+ public:
+  explicit RecordedNews(Recorder* recorder) : recorder_(recorder) {}
+  bool Tell(const Module& module, uint64_t ticks) override {
+    const ModulePayload payload({&module, ticks, /*unloaded=*/false}, format::kMaxRecordedPath);
+    return recorder_->WriteModule(payload.bytes());
+  }
+
+ private:
+  Recorder* recorder_;
 };
 
 // Does a call instruction end right before this address? (x86-64: E8 rel32, FF /2.)
@@ -93,42 +113,77 @@ bool FollowsCall(uint64_t address) {
 }  // namespace
 
 Decider::Decider(const filters::Config& config, const filters::FunctionFilter* filter,
-                 ModuleTable* modules, DecisionTable* table)
+                 ModuleTable* modules)
     : filter_(filter),
       modules_(modules),
-      table_(table),
       measured_mode_(config.min_duration_mode == filters::DurationMode::kFunction),
       depth_limited_(config.max_depth != 0) {}
 
-uint16_t Decider::Decide(uint64_t function) {
+uint16_t Decider::Decide(uint64_t function, Recorder* recorder, format::Counter* lost) {
+  // While libraries are being closed this is where every call of a function that may go comes.
+  const ModuleTable::Sight sight = modules_->See(function);
+  if (sight.told) {
+    if (const uint16_t kept = Kept(sight.module, function); kept != 0) {
+      modules_->Store(sight.module, function, kept);
+      return kept;
+    }
+  }
   struct Call {
     Decider* decider;
     uint64_t function;
+    Recorder* recorder;
+    format::Counter* lost;
     uint16_t bits;
-  } call = {this, function, 0};
+  } call = {this, function, recorder, lost, 0};
+  *lost = format::Counter::kDroppedNoMemory;
   CallOnOwnStack(
       [](void* argument) {
         auto* c = static_cast<Call*>(argument);
-        c->decider->DecideOnOwnStack(c->function, &c->bits);
+        c->bits = c->decider->DecideOnOwnStack(c->function, c->recorder, c->lost);
       },
       &call);
   return call.bits;
 }
 
-void Decider::DecideOnOwnStack(uint64_t function, uint16_t* bits) {
-  const auto [module, settled] = modules_->FindRunning(function);
-  // Its module may have come back just now, with what was decided about it before.
-  if (const uint64_t known = table_->Lookup(function); known != 0) {
-    *bits = DecisionOf(known);
-    return;
+uint16_t Decider::Kept(const Module* module, uint64_t function) {
+  if (module == nullptr || !module->keeps_decisions) return 0;
+  return DecisionOf(module->decisions.Lookup(function));
+}
+
+uint16_t Decider::DecideOnOwnStack(uint64_t function, Recorder* recorder, format::Counter* lost) {
+  RecordedNews news(recorder);
+  const auto [module, told] = modules_->Introduce(function, &news);
+  bool is_certain = true;
+  uint16_t bits = Kept(module, function);
+  if (bits == 0) {
+    const SeenFunction seen(module, function);
+    bits = Bits(filter_->Decide(seen));
+    is_certain = seen.is_certain();
+    // Before any table has it: whoever records it must find its name logged.
+    if ((bits & decision::kRecord) != 0 && module != nullptr) {
+      Log({function, module->id, bits, seen.linker_name()});
+    }
+    if (is_certain && module != nullptr && module->keeps_decisions) {
+      module->decisions.Store(function, bits);
+    }
   }
-  const SeenFunction seen(module, function);
-  *bits = Bits(filter_->Decide(seen));
-  if ((*bits & decision::kRecord) != 0) {
-    // Before the table has it: whoever records it must find its name logged.
-    Log({function, module == nullptr ? 0 : module->id, *bits, seen.linker_name()});
+  if (told) {
+    if (is_certain) modules_->Store(module, function, bits);
+  } else if ((bits & decision::kRecord) != 0) {
+    // Readers would take it for a function of what was there before.
+    if (module != nullptr) *lost = format::Counter::kDroppedRingFull;
+    return 0;
   }
-  if (settled) table_->Store(function, *bits);
+  return bits;
+}
+
+void Decider::Learn(uint64_t function) {
+  Module* module = modules_->See(function).module;
+  if (module == nullptr || !module->keeps_decisions) return;
+  const uint64_t kept = module->decisions.Lookup(function);
+  if ((DecisionOf(kept) & decision::kMeasured) != 0) {
+    module->decisions.Replace(kept, AsSlow(DecisionOf(kept)));
+  }
 }
 
 uint16_t Decider::Bits(const filters::Decision& decided) const {
@@ -171,24 +226,24 @@ Decider::Block* Decider::BlockOf(size_t index) {
   return block;
 }
 
-size_t Decider::decided_count() {
-  const size_t logged = std::min(logged_.load(std::memory_order_acquire), kBlocks * kBlockEntries);
-  // Only up to the first one that is still being filled in.
-  while (complete_ < logged) {
-    const Block* block = blocks_[complete_ / kBlockEntries].load(std::memory_order_acquire);
-    if (block == nullptr ||
-        !block->ready[complete_ % kBlockEntries].load(std::memory_order_acquire)) {
-      break;
-    }
-    ++complete_;
-  }
-  return complete_;
+size_t Decider::logged_count() const {
+  return std::min(logged_.load(std::memory_order_acquire), kBlocks * kBlockEntries);
 }
 
-const DecidedFunction& Decider::decided(size_t index) const {
-  return blocks_[index / kBlockEntries]
-      .load(std::memory_order_acquire)
-      ->functions[index % kBlockEntries];
+const DecidedFunction* Decider::logged(size_t index) const {
+  const Block* block = blocks_[index / kBlockEntries].load(std::memory_order_acquire);
+  if (!block->ready[index % kBlockEntries].load(std::memory_order_acquire)) return nullptr;
+  return &block->functions[index % kBlockEntries];
+}
+
+void Decider::AfterFork() {
+  for (size_t index = 0; index < logged_count(); ++index) {
+    Block* block = blocks_[index / kBlockEntries].load(std::memory_order_relaxed);
+    std::atomic<bool>& ready = block->ready[index % kBlockEntries];
+    if (ready.load(std::memory_order_relaxed)) continue;
+    block->functions[index % kBlockEntries] = {};
+    ready.store(true, std::memory_order_relaxed);
+  }
 }
 
 bool Decider::IsThreadMachinery(uint64_t return_address) {

@@ -41,14 +41,22 @@ constexpr uint64_t FunctionWord(uint64_t function, uint16_t bits) {
 }
 constexpr uint16_t DecisionOf(uint64_t word) { return static_cast<uint16_t>(word >> 48); }
 constexpr uint8_t DecisionKind(uint64_t word) { return static_cast<uint8_t>(word >> 56); }
+// The same decision once a function that is measured was slow.
+constexpr uint16_t AsSlow(uint16_t bits) {
+  return static_cast<uint16_t>((bits & ~decision::kMeasured) | decision::kNoThreshold);
+}
 constexpr bool SameFunction(uint64_t word, uint64_t function) {
   return ((word ^ function) << 16) == 0;
 }
 
 class DecisionTable {
  public:
-  // Maps the first table. False when there is no memory.
-  bool Initialize();
+  static constexpr int kInitialBits = 14;
+
+  // Maps the first table, for 2^bits functions and fewer. False when there is no memory.
+  bool Initialize(int bits = kInitialBits);
+  // In a forked child: the thread that was growing it is not here.
+  void AfterFork();
 
   // The entry of this function, or 0. Traced threads.
   uint64_t Lookup(uint64_t function) const {
@@ -65,14 +73,27 @@ class DecisionTable {
   // Adds or replaces a function's decision. Traced threads; when memory runs out the entry is not
   // stored and the function will be asked about again.
   void Store(uint64_t function, uint16_t bits);
+  // Changes an entry that Lookup gave, unless it was changed or forgotten meanwhile. Traced
+  // threads.
+  void Replace(uint64_t entry, uint16_t bits);
 
-  // Forgets the functions in [start, end), because their module was unloaded: they become unknown,
-  // whatever other threads do at the same time, except for what they store after this began. The
-  // first `capacity` of the entries go to `entries`, for StoreEntry; returns how many went there.
-  // Any thread; async-signal-safe.
-  size_t Forget(uint64_t start, uint64_t end, uint64_t* entries = nullptr, size_t capacity = 0);
-  // Brings an entry back that Forget gave out. As Store.
-  void StoreEntry(uint64_t word) { Store(word & format::kAddressMask, DecisionOf(word)); }
+  // Forgets the functions for which is_forgotten(address) is true: they become unknown, whatever
+  // other threads do at the same time, except for what they store after this began. Any thread;
+  // async-signal-safe.
+  template <typename Predicate>
+  void ForgetIf(Predicate is_forgotten) {
+    ForgetEverywhere([&](Slots* slots) {
+      for (size_t i = 0; i <= slots->mask; ++i) {
+        const uint64_t word = slots->entries[i].load(std::memory_order_relaxed);
+        if (IsDecided(word) && is_forgotten(word & format::kAddressMask)) Clear(slots, i);
+      }
+    });
+  }
+  void Forget(uint64_t start, uint64_t end) {
+    ForgetIf([=](uint64_t function) { return start <= function && function < end; });
+  }
+  // The same for one function, without looking at all others.
+  void ForgetOne(uint64_t function);
 
   // How many slots are in use, by functions known or forgotten; and how many there are.
   size_t size() const { return count_.load(std::memory_order_relaxed); }
@@ -82,17 +103,21 @@ class DecisionTable {
   struct Slots {
     int shift;
     size_t mask;
-    size_t mapped_bytes;
     std::atomic<uint64_t> entries[1];
   };
 
   static uint64_t Hash(uint64_t function) { return function * 0x9e3779b97f4a7c15u; }
   static bool IsDecided(uint64_t word) { return DecisionOf(word) != 0; }
-  static bool IsDecidedIn(uint64_t word, uint64_t start, uint64_t end) {
-    const uint64_t function = word & format::kAddressMask;
-    return start <= function && function < end && IsDecided(word);
-  }
   static Slots* Map(int bits);
+  // Where the function is, or where the probing for it ends.
+  static size_t IndexOf(const Slots* slots, uint64_t function) {
+    size_t index = Hash(function) >> slots->shift;
+    for (;;) {
+      const uint64_t word = slots->entries[index].load(std::memory_order_relaxed);
+      if (word == 0 || SameFunction(word, function)) return index;
+      index = (index + 1) & slots->mask;
+    }
+  }
   static uint64_t Find(const Slots* slots, uint64_t function) {
     size_t index = Hash(function) >> slots->shift;
     for (;;) {
@@ -103,14 +128,30 @@ class DecisionTable {
     }
   }
   static bool Insert(Slots* slots, uint64_t word);
+  static void Clear(Slots* slots, size_t index) {
+    // Only the decision goes: others may be found behind this one.
+    slots->entries[index].fetch_and(format::kAddressMask, std::memory_order_seq_cst);
+  }
+  // Calls forget(slots) for every table that is or will be looked at.
+  template <typename Work>
+  void ForgetEverywhere(Work forget) {
+    for (;;) {
+      Slots* slots = slots_.load(std::memory_order_seq_cst);
+      forget(slots);
+      // Whoever begins to copy after this finds them forgotten; see Copy.
+      std::atomic_thread_fence(std::memory_order_seq_cst);
+      if (Slots* copy = copy_.load(std::memory_order_seq_cst); copy != nullptr) forget(copy);
+      if (slots_.load(std::memory_order_seq_cst) == slots) return;
+    }
+  }
   void Grow(Slots* full);
+  static size_t Copy(const Slots* from, Slots* copy);
   static size_t CountDecided(const Slots* slots);
-  static void DropForgotten(const Slots* old, Slots* copy);
 
   std::atomic<Slots*> slots_{nullptr};
+  std::atomic<Slots*> copy_{nullptr};  // that will take its place
   std::atomic<size_t> count_{0};
   std::atomic<bool> growing_{false};
-  std::atomic<uint64_t> forgets_{0};  // begun so far
 };
 
 }  // namespace autotrace

@@ -69,53 +69,71 @@ void Drainer::AddToRing(std::string_view block) {
 }
 
 void Drainer::EmitModules() {
-  ModuleChange change;
-  while (modules_->NextChange(&change)) EmitModule(change);
   for (size_t i = 0; i < modules_->size(); ++i) {
     Module* module = modules_->at(i);
-    if (module != nullptr && !module->told.exchange(true, std::memory_order_relaxed)) {
-      EmitState(*module, /*in_ring=*/true);
+    if (!module->to_tell.load(std::memory_order_relaxed) ||
+        !module->to_tell.exchange(false, std::memory_order_acquire)) {
+      continue;
+    }
+    EmitModule({module, module->there_since.load(std::memory_order_relaxed), false},
+               /*in_ring=*/true);
+    if (module->gone.load(std::memory_order_relaxed)) {
+      EmitModule({module, module->gone_since.load(std::memory_order_relaxed), true},
+                 /*in_ring=*/true);
     }
   }
+  changes_.clear();
+  shared_->module_records.TakeAll([this](const format::ModuleEntry& entry) {
+    changes_.push_back({modules_->at(entry.id - 1), entry.ticks, false});
+  });
+  std::sort(
+      changes_.begin(), changes_.end(),
+      [](const ModuleChange& one, const ModuleChange& other) { return one.ticks < other.ticks; });
+  for (const ModuleChange& change : changes_) EmitModule(change);
+}
+
+void Drainer::EmitGoneModules() {
+  changes_.clear();
+  modules_->FindGone(&changes_);
+  for (const ModuleChange& change : changes_) EmitModule(change);
 }
 
 void Drainer::EmitAllModules() {
-  for (size_t i = 0; i < modules_->size(); ++i) {
-    if (const Module* module = modules_->at(i)) EmitState(*module, /*in_ring=*/false);
-  }
+  modules_emitted_.ForEach(
+      [this](std::string_view payload) { Emit(format::BlockKind::kModule, payload); });
 }
 
-void Drainer::EmitState(const Module& module, bool in_ring) {
-  EmitModule({&module, module.loaded_ticks.load(std::memory_order_relaxed), false, !in_ring});
-  if (!module.unload_told.load(std::memory_order_relaxed)) return;
-  EmitModule({&module, module.unloaded_ticks.load(std::memory_order_relaxed), true, !in_ring});
-}
-
-void Drainer::EmitModule(const ModuleChange& change) {
-  Emit(format::BlockKind::kModule, ModuleBlock(change).payload(), /*in_ring=*/!change.in_ring);
+void Drainer::EmitModule(const ModuleChange& change, bool in_ring) {
+  const ModulePayload payload(change);
+  modules_emitted_.Add(payload.bytes());
+  Emit(format::BlockKind::kModule, payload.bytes(), in_ring);
 }
 
 void Drainer::EmitFunctions() {
-  const size_t count = decider_->decided_count();
-  constexpr size_t kPerBlock = 4096;
-  constexpr size_t kBlockBytes = 1 << 20;  // names of templates can be very long
-  while (functions_emitted_ < count) {
-    std::string payload;
-    const size_t end = std::min(count, functions_emitted_ + kPerBlock);
-    for (; functions_emitted_ < end && payload.size() < kBlockBytes; ++functions_emitted_) {
-      const DecidedFunction& function = decider_->decided(functions_emitted_);
-      const std::string_view name = function.linker_name.substr(0, UINT16_MAX);
-      AppendStruct(&payload,
-                   format::FunctionEntry{function.address, function.module_id, function.bits,
-                                         static_cast<uint16_t>(name.size())});
-      payload.append(name);
-      AppendPadding(&payload);
-      const Module* module =
-          function.module_id != 0 ? modules_->at(function.module_id - 1) : nullptr;
-      if (module != nullptr) module->image.LimitResidentPages();
-    }
+  const size_t count = decider_->logged_count();
+  constexpr size_t kBlockBytes = 1 << 20;
+  std::string payload;
+  for (size_t i = functions_emitted_; i < count; ++i) {
+    // A thread that is stopped in the middle of its entry keeps no others back.
+    const DecidedFunction* function = decider_->logged(i);
+    if (function == nullptr || functions_emitted_early_.count(i) > 0) continue;
+    functions_emitted_early_.insert(i);
+    if (function->address == 0) continue;
+    const std::string_view name = function->linker_name.substr(0, UINT16_MAX);
+    AppendStruct(&payload,
+                 format::FunctionEntry{function->address, function->module_id, function->bits,
+                                       static_cast<uint16_t>(name.size())});
+    payload.append(name);
+    AppendPadding(&payload);
+    const Module* module =
+        function->module_id != 0 ? modules_->at(function->module_id - 1) : nullptr;
+    if (module != nullptr) module->image.LimitResidentPages();
+    if (payload.size() < kBlockBytes) continue;
     Emit(format::BlockKind::kFunctions, payload);
+    payload.clear();
   }
+  if (!payload.empty()) Emit(format::BlockKind::kFunctions, payload);
+  while (functions_emitted_early_.erase(functions_emitted_) > 0) ++functions_emitted_;
 }
 
 void Drainer::Introduce(uint32_t thread_index, uint64_t tid, std::string_view name) {
@@ -196,6 +214,8 @@ Drainer::PassResult Drainer::Pass() {
     if (!ring.HasFreeChunk()) ring.Grow();
   }
   DismissRetired();
+  modules_emitted_.EndPass();
+  for (BlockSink* sink : sinks_) sink->PassEnded();
   bytes_ += result.bytes;
   return result;
 }
@@ -208,11 +228,14 @@ void Drainer::DrainChunk(const Extent& extent, PassResult* result) {
   const uint32_t offset = chunk->header.read_offset.load(std::memory_order_relaxed);
   const char* records = reinterpret_cast<const char*>(chunk->data) + offset;
   const Committed committed = WalkRecords(records, shared_->ring.chunk_data_bytes() - offset);
-  if (committed.bytes > 0) {
-    IntroduceOwnerOf(extent);
-    // After the walk: the functions of these records were decided before they were written.
+  if (committed.bytes > 0 || full) {
+    // After the walk: the functions of these records were decided before they were written. And
+    // before the chunk is freed.
     EmitModules();
     EmitFunctions();
+  }
+  if (committed.bytes > 0) {
+    IntroduceOwnerOf(extent);
     EmitRecords(extent, offset, {records, committed.bytes}, committed.spans);
     chunk->header.read_offset.store(offset + committed.bytes, std::memory_order_release);
     result->bytes += committed.bytes;

@@ -15,6 +15,7 @@
 #include "runtime/clock.h"
 #include "runtime/clock_lines.h"
 #include "runtime/decider.h"
+#include "runtime/module_history.h"
 #include "runtime/module_table.h"
 #include "runtime/recorder.h"
 #include "runtime/thread_recorders.h"
@@ -30,9 +31,11 @@ class Drainer {
   // Passes a block on to all sinks and, with `in_ring`, to the ring's metadata.
   void Emit(format::BlockKind kind, std::string_view payload, bool in_ring = false);
 
-  // What was loaded and unloaded since the last time.
+  // What was loaded since the last time.
   void EmitModules();
-  // All that is known by now, for a sink that was added late. The others get it again.
+  // What was unloaded. Now and then: it is for callers in what nobody traces.
+  void EmitGoneModules();
+  // All that was emitted by now, for a sink that was added late. The others get it again.
   void EmitAllModules();
 
   struct PassResult {
@@ -67,8 +70,7 @@ class Drainer {
     Ring::Chunk* chunk;
   };
 
-  void EmitState(const Module& module, bool in_ring);
-  void EmitModule(const ModuleChange& change);
+  void EmitModule(const ModuleChange& change, bool in_ring = false);
   void EmitFunctions();
   void AddToRing(std::string_view block);
   // Threads are told about when there is something of theirs: most of a thread's recorders (those
@@ -97,7 +99,11 @@ class Drainer {
   std::string first_lines_;
   std::unordered_set<uint32_t> introduced_;  // indices of threads that have not ended
   std::string waiting_for_ring_;             // metadata blocks that could not be added yet
+  ModuleHistory modules_emitted_;
+  std::vector<ModuleChange> changes_;
+  // All before the first, and these of the others.
   size_t functions_emitted_ = 0;
+  std::unordered_set<size_t> functions_emitted_early_;
   bool has_open_calls_ = false;
   // Of calls that were open at the last copy, and at the one before: what was open then may have
   // ended since and not have been drained yet.

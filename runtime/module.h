@@ -9,21 +9,17 @@
 #include <atomic>
 #include <string_view>
 
+#include "runtime/decision_table.h"
 #include "runtime/module_identity.h"
 #include "symbolizer/module_image.h"
 
 namespace autotrace {
 
 struct Module {
-  enum class State : uint32_t {
-    kLoaded,
-    kUnloaded,
-    kChanging,  // one thread is taking it from one of these to the other; nobody waits for it
-  };
-
+  // Set before others see it.
   uint32_t id = 0;  // 1, 2, ...
   bool main_program = false;
-  std::atomic<const void*> link_map{nullptr};  // another one after it came back
+  bool lasts = false;  // as long as the program; see lasting_code.h
   uint64_t load_bias = 0;
   uint64_t start = 0;  // mapped range
   uint64_t end = 0;
@@ -33,20 +29,28 @@ struct Module {
   char path[4096];
   symbolizer::ModuleImage image;
 
-  std::atomic<State> state{State::kLoaded};
-  // How often a function of it was decided about. Where none was, it does not matter when another
-  // binary takes its place.
-  std::atomic<size_t> decided{0};
-  std::atomic<uint64_t> loaded_ticks{0};    // when readers were last told that it is there
-  std::atomic<uint64_t> unloaded_ticks{0};  // when it was noticed to be gone, in kUnloaded
-  std::atomic<bool> told{false};            // readers have been told that it is there,
-  std::atomic<bool> unload_told{false};     // and that it is gone
-  // While it is unloaded, the decisions about its functions, for its return. The memory is there
-  // before, because what is mapped when it has gone lies in its place, and it comes back elsewhere.
-  // Owned by who holds kChanging; null: none, or no memory.
-  uint64_t* kept_decisions = nullptr;
-  size_t kept_count = 0;
-  size_t kept_capacity = 0;
+  std::atomic<const void*> link_map{nullptr};  // another one after it came back
+
+  // Of one that can be unloaded: all decisions about its functions, for when it comes back. Those
+  // that hooks look up may be gone from the session's table at any time. Without memory there are
+  // none, and what was forgotten is decided again.
+  bool keeps_decisions = false;
+  DecisionTable decisions;
+  // Some of them have been in the session's table.
+  std::atomic<bool> decided{false};
+
+  // ---- What readers know of it. Ticks; 0: never.
+  // When it was last told by a thread that was running its code.
+  std::atomic<uint64_t> told{0};
+  // For the background thread, to be told by it: there since this moment.
+  std::atomic<uint64_t> there_since{0};
+  std::atomic<bool> to_tell{false};
+  // Noticed to be gone by the background thread, and not seen since.
+  std::atomic<bool> gone{false};
+  std::atomic<uint64_t> gone_since{0};
+  // How often a thread that was running its code took notice of it: when this changes while the
+  // background thread looks, it is there.
+  std::atomic<uint64_t> sightings{0};
 
   std::string_view path_view() const { return {path, path_size}; }
   bool Overlaps(uint64_t other_start, uint64_t other_end) const {

@@ -16,7 +16,12 @@
 namespace autotrace {
 namespace {
 
-using State = Module::State;
+// A module's time is set back by so many ticks, at most a microsecond: less than unmapping one
+// binary and mapping another takes, and more than two processors' clocks, or the moments at which
+// they carry out neighbouring instructions, can be apart.
+constexpr uint64_t kClockTolerance = 1000;
+// Of a module's own table; it grows.
+constexpr int kOwnDecisionsBits = 8;
 
 void SetPath(Module* module, std::string_view name) {
   size_t size = 0;
@@ -44,11 +49,16 @@ uint64_t HashOf(const char* text) {
   return hash;
 }
 
-// From this state to kChanging: the caller makes the change, and ends it by storing a state.
-bool BeginChange(Module* module, State from) {
-  return module->state.compare_exchange_strong(from, State::kChanging, std::memory_order_acquire);
+void RaiseTo(std::atomic<uint64_t>* number, uint64_t value) {
+  uint64_t present = number->load(std::memory_order_relaxed);
+  while (present < value && !number->compare_exchange_weak(present, value)) {
+  }
 }
-void EndChange(Module* module, State to) { module->state.store(to, std::memory_order_release); }
+void LowerTo(std::atomic<uint64_t>* number, uint64_t value) {
+  uint64_t present = number->load(std::memory_order_relaxed);
+  while (present > value && !number->compare_exchange_weak(present, value)) {
+  }
+}
 
 }  // namespace
 
@@ -71,10 +81,17 @@ struct ModuleTable::Place {
   bool HasLinkMapOf(const Module& module) const {
     return module.link_map.load(std::memory_order_relaxed) == map;
   }
+  // The loader may have got the same memory for another binary's link_map. What is here must stay
+  // loaded meanwhile.
+  bool Holds(const Module& module) const {
+    return HasRangeOf(module) && (module.lasts || (module.loader_name_hash == HashOf(map->l_name) &&
+                                                   module.identity.HoldsWhileLoaded()));
+  }
 };
 
 void ModuleTable::AddLoaded(const std::string& executable) {
   executable_ = executable;
+  lasting_.Find();
   dl_iterate_phdr(
       [](dl_phdr_info* info, size_t, void* table) {
         // Any mapped address of it will do.
@@ -86,63 +103,76 @@ void ModuleTable::AddLoaded(const std::string& executable) {
         return 0;
       },
       this);
+  // They are told about before anything is recorded.
+  for (size_t i = 0; i < size(); ++i) at(i)->told.store(Now(), std::memory_order_relaxed);
 }
 
 size_t ModuleTable::size() const {
-  return std::min(count_.load(std::memory_order_acquire), kCapacity);
+  size_t count = count_.load(std::memory_order_acquire);
+  while (count < kCapacity && at(count) != nullptr) ++count;
+  return count;
 }
 
-Module* ModuleTable::Find(uint64_t address) { return FindAt(address, false).module; }
+// ---- Finding ------------------------------------------------------------------------------------
 
-ModuleTable::Found ModuleTable::FindRunning(uint64_t address) {
-  const Found found = FindAt(address, true);
-  if (found.module != nullptr && found.settled) CountDecision(found.module);
-  return found;
-}
-
-ModuleTable::Found ModuleTable::FindAt(uint64_t address, bool running) {
-  Place place;
-  if (!place.LookUp(address)) return {nullptr, true};
-  const uint64_t name = running ? HashOf(place.map->l_name) : 0;
+Module* ModuleTable::Known(const Place& place, bool running) const {
   for (size_t i = size(); i > 0; --i) {
     Module* module = at(i - 1);
-    if (module == nullptr || !place.HasRangeOf(*module)) continue;
-    const State state = module->state.load(std::memory_order_acquire);
-    if (state == State::kLoaded && !running && place.HasLinkMapOf(*module)) return {module, true};
-    // The same link_map proves nothing: the loader may have got the same memory for another one.
-    const bool same = running
-                          ? module->loader_name_hash == name && module->identity.HoldsWhileLoaded()
-                          : module->identity.Holds();
-    if (!same) continue;
-    module->link_map.store(place.map, std::memory_order_relaxed);
-    // Nothing may be stored while another module's decisions about these addresses are being taken
-    // out of the table: they would be taken for that one's.
-    const bool alone = RetireOthers(module, place.start, place.end);
-    bool settled = alone && state != State::kChanging;
-    if (settled && state == State::kUnloaded) settled = Return(module);
-    if (!settled && running) DropDecisions(place);
-    // Whatever another thread is doing, and however long it is kept from going on.
-    if (WasReplaced(*module)) TellLoad(module);
-    return {module, settled};
+    if (!place.HasRangeOf(*module)) continue;
+    if (running) {
+      if (place.Holds(*module)) return module;
+    } else if ((place.HasLinkMapOf(*module) && IsPresent(*module)) || module->identity.Holds()) {
+      return module;
+    }
   }
-  const bool alone = RetireOthers(nullptr, place.start, place.end);
-  if (!alone && running) DropDecisions(place);
-  return {Add(place), alone};
+  return nullptr;
 }
 
-// Does at once, without keeping them, what a thread that was stopped in the middle has not done
-// yet.
-void ModuleTable::DropDecisions(const Place& place) { decisions_->Forget(place.start, place.end); }
+Module* ModuleTable::Find(uint64_t address) {
+  Place place;
+  if (!place.LookUp(address)) return nullptr;
+  if (Module* known = Known(place, /*running=*/false)) return known;
+  Module* module = Add(place);
+  // Where other binaries have been, only a thread that runs its code knows when it came.
+  if (module != nullptr && OthersToldAt(*module) == 0) {
+    module->there_since.store(Now(), std::memory_order_relaxed);
+    module->to_tell.store(true, std::memory_order_release);
+  }
+  return module;
+}
+
+ModuleTable::Sight ModuleTable::See(uint64_t address) {
+  Place place;
+  if (!place.LookUp(address)) return {nullptr, true};
+  Module* module = Known(place, /*running=*/true);
+  if (module == nullptr) return {nullptr, false};
+  if (module->lasts) return {module, true};
+  module->link_map.store(place.map, std::memory_order_relaxed);
+  // Before the look whether it is gone; see FindGone.
+  module->sightings.fetch_add(1, std::memory_order_seq_cst);
+  return {module, IsPresent(*module)};
+}
+
+ModuleTable::Sight ModuleTable::Introduce(uint64_t address, ModuleNews* news) {
+  Sight sight = See(address);
+  if (sight.told) return sight;
+  if (sight.module == nullptr) {
+    Place place;
+    if (!place.LookUp(address)) return {nullptr, true};
+    sight.module = Add(place);
+    if (sight.module == nullptr) return sight;
+    sight.module->sightings.fetch_add(1, std::memory_order_seq_cst);
+    sight.told = IsPresent(*sight.module);  // another thread was quicker
+  }
+  if (!sight.told) sight.told = Tell(sight.module, news);
+  return sight;
+}
 
 Module* ModuleTable::Add(const Place& place) {
-  // Two threads may add the same module at once; then it stands here twice, which harms nothing.
-  const size_t index = count_.fetch_add(1, std::memory_order_acq_rel);
-  if (index >= kCapacity) return nullptr;
-  void* memory = MapMemory(sizeof(Module));
+  void* memory = size() < kCapacity ? MapMemory(sizeof(Module)) : nullptr;
   if (memory == nullptr) return nullptr;
   auto* module = new (memory) Module;
   const char* name = place.map->l_name;
-  module->id = static_cast<uint32_t>(index) + 1;
   module->link_map.store(place.map, std::memory_order_relaxed);
   module->load_bias = place.map->l_addr;
   module->start = place.start;
@@ -150,181 +180,147 @@ Module* ModuleTable::Add(const Place& place) {
   module->identity.Take(place.start);
   module->loader_name_hash = HashOf(name);
   module->main_program = name == nullptr || name[0] == '\0';
+  module->lasts = module->main_program || lasting_.Contains(place.start);
   SetPath(module, module->main_program ? std::string_view(executable_) : name);
   module->image.Map(module->path);
-  TellLoad(module);
-  modules_[index].store(module, std::memory_order_release);
-  return module;
-}
-
-// ---- Going and coming back ---------------------------------------------------------------------
-
-void ModuleTable::Check() {
-  for (size_t i = 0; i < size(); ++i) {
-    Module* module = at(i);
-    if (module == nullptr || module->main_program) continue;
-    if (module->state.load(std::memory_order_acquire) != State::kLoaded) continue;
-    if (!IsThere(module)) Retire(module);
+  if (!module->lasts) {
+    module->keeps_decisions = module->decisions.Initialize(kOwnDecisionsBits);
+    LowerTo(&removable_start_, place.start);
+    RaiseTo(&removable_end_, place.end);
   }
+  // Other threads may be adding the same one, or have done so since the caller looked: there must
+  // be one only.
+  for (size_t index = 0; index < kCapacity; ++index) {
+    Module* present = nullptr;
+    module->id = static_cast<uint32_t>(index) + 1;
+    if (modules_[index].compare_exchange_strong(present, module, std::memory_order_acq_rel)) {
+      count_.store(index + 1, std::memory_order_release);
+      return module;
+    }
+    if (place.Holds(*present)) {
+      module->~Module();
+      UnmapMemory(memory, sizeof(Module));
+      return present;
+    }
+  }
+  return nullptr;
 }
 
-void ModuleTable::BeforeClose(const void* handle) {
+// ---- Telling ------------------------------------------------------------------------------------
+
+// When readers were last told of another module at this one's addresses; 0: never.
+uint64_t ModuleTable::OthersToldAt(const Module& module) const {
+  uint64_t latest = 0;
+  for (size_t i = 0; i < size(); ++i) {
+    const Module* other = at(i);
+    if (other != &module && other->Overlaps(module.start, module.end)) {
+      latest = std::max(latest, other->told.load(std::memory_order_acquire));
+    }
+  }
+  return latest;
+}
+
+// Do readers think that it is there now?
+bool ModuleTable::IsPresent(const Module& module) const {
+  const uint64_t told = module.told.load(std::memory_order_acquire);
+  return told != 0 && !module.gone.load(std::memory_order_seq_cst) &&
+         (module.lasts || told > OthersToldAt(module));
+}
+
+// The calling thread runs its code: what else was here is gone, and its own calls are over.
+bool ModuleTable::Tell(Module* module, ModuleNews* news) {
+  const uint64_t others = OthersToldAt(*module);
+  // Where nobody has seen it go.
+  if (others != 0) decisions_->Forget(module->start, module->end);
+  uint64_t ticks = std::max(Now() - kClockTolerance, others + 1);
+  if (module->gone.load(std::memory_order_seq_cst)) {
+    ticks = std::max(ticks, module->gone_since.load(std::memory_order_relaxed) + 1);
+  }
+  if (!news->Tell(*module, ticks)) return false;
+  // Only now can other threads rely on it.
+  RaiseTo(&module->told, ticks);
+  module->gone.store(false, std::memory_order_seq_cst);
+  return true;
+}
+
+// ---- Decisions ----------------------------------------------------------------------------------
+
+void ModuleTable::Store(Module* module, uint64_t function, uint16_t bits) {
+  // Code that the loader does not know: it is as likely still to be mapping it.
+  if (module == nullptr) return;
+  if (module->lasts) return decisions_->Store(function, bits);
+  const uint64_t ended = closes_ended_.load(std::memory_order_seq_cst);
+  const uint64_t begun = closes_begun_.load(std::memory_order_seq_cst);
+  // This may be a destructor, after which the code will be gone.
+  if (begun != ended) return;
+  module->decided.store(true, std::memory_order_relaxed);
+  decisions_->Store(function, bits);
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  // A dlclose that began in between may have looked before the decision was there.
+  if (closes_begun_.load(std::memory_order_seq_cst) != begun) decisions_->ForgetOne(function);
+}
+
+// Which libraries will go cannot be known: besides those that this one was linked to, also others
+// that were closed before and kept by it, or by a thread's destructors.
+void ModuleTable::BeginClose() {
+  closes_begun_.fetch_add(1, std::memory_order_seq_cst);
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  const uint64_t start = removable_start_.load(std::memory_order_relaxed);
+  const uint64_t end = removable_end_.load(std::memory_order_relaxed);
+  if (start >= end) return;
+  decisions_->ForgetIf([=, this](uint64_t function) {
+    return start <= function && function < end && !lasting_.Contains(function);
+  });
+}
+
+void ModuleTable::EndClose() { closes_ended_.fetch_add(1, std::memory_order_seq_cst); }
+
+// ---- Going --------------------------------------------------------------------------------------
+
+void ModuleTable::FindGone(std::vector<ModuleChange>* gone) {
   for (size_t i = 0; i < size(); ++i) {
     Module* module = at(i);
-    if (module == nullptr || module->main_program ||
-        module->decided.load(std::memory_order_relaxed) == 0) {
+    if (module->lasts || module->gone.load(std::memory_order_relaxed) ||
+        module->told.load(std::memory_order_relaxed) == 0) {
       continue;
     }
-    // Not by the module's link_map: others have had the same one.
-    Place place;
-    if (!place.LookUp(module->start) || place.map != handle || !place.HasRangeOf(*module) ||
-        module->loader_name_hash != HashOf(place.map->l_name) ||
-        !module->identity.HoldsWhileLoaded()) {
-      continue;
-    }
-    Retire(module);
-    // If it was retired before: a thread that was deciding then stored its decision afterwards.
-    if (BeginChange(module, State::kUnloaded)) {
-      TakeDecisions(module);
-      EndChange(module, State::kUnloaded);
+    const uint64_t sightings = module->sightings.load(std::memory_order_seq_cst);
+    const uint64_t now = Now();
+    if (IsThere(module)) continue;
+    module->gone_since.store(now, std::memory_order_relaxed);
+    module->gone.store(true, std::memory_order_seq_cst);
+    // From here on nobody calls a function of it without taking notice of it.
+    decisions_->Forget(module->start, module->end);
+    // Whoever takes notice of it counts that, and then looks whether it is gone: either this sees
+    // the one or that thread sees the other, and tells readers that it has come back.
+    if (module->sightings.load(std::memory_order_seq_cst) != sightings) {
+      module->gone.store(false, std::memory_order_seq_cst);
     } else {
-      // Another thread is at it, and may have passed over that decision. This one is not kept.
-      decisions_->Forget(module->start, module->end);
+      gone->push_back({module, now, /*unloaded=*/true});
     }
   }
 }
 
-// One that came back after this has said that it is gone is found when a function of it is called.
 bool ModuleTable::IsThere(Module* module) {
   Place place;
   if (!place.LookUp(module->start) || !place.HasRangeOf(*module)) return false;
   const bool same_map = place.HasLinkMapOf(*module);
   // Where nothing was decided, nothing can be wrong.
-  if (same_map && module->decided.load(std::memory_order_relaxed) == 0) return true;
-  if (!module->identity.Holds()) return false;
-  if (!same_map) module->link_map.store(place.map, std::memory_order_relaxed);
-  return true;
+  if (same_map && !module->decided.load(std::memory_order_relaxed)) return true;
+  return module->identity.Holds();
 }
 
-void ModuleTable::CountDecision(Module* module) {
-  constexpr size_t kFirstCapacity = 512;  // a page
-  const size_t decided = module->decided.fetch_add(1, std::memory_order_relaxed) + 1;
-  const bool is_full = decided >= kFirstCapacity && (decided & (decided - 1)) == 0;
-  // Those without room are decided again after the module's return.
-  if ((decided > 1 && !is_full) || module->main_program || !BeginChange(module, State::kLoaded)) {
-    return;
-  }
-  const size_t capacity = std::max(kFirstCapacity, 2 * decided);
-  void* memory = MapMemory(capacity * sizeof(uint64_t));
-  if (memory != nullptr) {
-    if (module->kept_decisions != nullptr) {
-      UnmapMemory(module->kept_decisions, module->kept_capacity * sizeof(uint64_t));
-    }
-    module->kept_decisions = static_cast<uint64_t*>(memory);
-    module->kept_capacity = capacity;
-  }
-  EndChange(module, State::kLoaded);
-}
-
-void ModuleTable::Retire(Module* module) {
-  if (!BeginChange(module, State::kLoaded)) return;
-  module->unloaded_ticks.store(Now(), std::memory_order_relaxed);
-  TakeDecisions(module);
-  EndChange(module, State::kUnloaded);
-}
-
-// Out of the table, to be kept; behind those that are kept already.
-void ModuleTable::TakeDecisions(Module* module) {
-  if (module->decided.load(std::memory_order_relaxed) == 0) return;
-  module->kept_count +=
-      decisions_->Forget(module->start, module->end, module->kept_decisions + module->kept_count,
-                         module->kept_capacity - module->kept_count);
-}
-
-bool ModuleTable::Return(Module* module) {
-  if (!BeginChange(module, State::kUnloaded)) {
-    return module->state.load(std::memory_order_acquire) == State::kLoaded;
-  }
-  const bool unload_told = module->unload_told.exchange(false, std::memory_order_relaxed);
-  if (unload_told || WasReplaced(*module)) TellLoad(module);
-  for (size_t i = 0; i < module->kept_count; ++i) {
-    decisions_->StoreEntry(module->kept_decisions[i]);
-  }
-  module->kept_count = 0;
-  EndChange(module, State::kLoaded);
-  return true;
-}
-
-// Have readers been told of another one in its place since they were told of this one? Its end need
-// not have been told: another thread may have been at work on it then.
-bool ModuleTable::WasReplaced(const Module& module) const {
-  for (size_t i = 0; i < size(); ++i) {
-    const Module* other = at(i);
-    if (other != nullptr && other != &module && other->Overlaps(module.start, module.end) &&
-        other->loaded_ticks.load(std::memory_order_relaxed) >=
-            module.loaded_ticks.load(std::memory_order_relaxed)) {
-      return true;
-    }
-  }
-  return false;
-}
-
-// Whatever else was in this range is gone, and readers get to know it. False when another thread is
-// at work on one of them.
-bool ModuleTable::RetireOthers(const Module* module, uint64_t start, uint64_t end) {
-  bool alone = true;
-  for (size_t i = 0; i < size(); ++i) {
-    Module* other = at(i);
-    if (other == nullptr || other == module || !other->Overlaps(start, end)) continue;
-    Retire(other);
-    TellUnload(other);
-    if (other->state.load(std::memory_order_acquire) == State::kChanging) alone = false;
-  }
-  return alone;
-}
-
-void ModuleTable::TellUnload(Module* module) {
-  if (module->unload_told.load(std::memory_order_relaxed)) return;
-  // So that it does not come back between the question and the news.
-  if (!BeginChange(module, State::kUnloaded)) return;
-  if (!module->unload_told.exchange(true, std::memory_order_relaxed)) {
-    const uint64_t ticks = module->unloaded_ticks.load(std::memory_order_relaxed);
-    if (!changes_.Tell(module, /*unloaded=*/true, ticks)) {
-      module->told.store(false, std::memory_order_relaxed);
-    }
-  }
-  EndChange(module, State::kUnloaded);
-}
-
-void ModuleTable::TellLoad(Module* module) {
-  const uint64_t ticks = Now();
-  module->loaded_ticks.store(ticks, std::memory_order_relaxed);
-  module->told.store(changes_.Tell(module, /*unloaded=*/false, ticks), std::memory_order_relaxed);
-}
-
-void ModuleTable::TellUnloads() {
+void ModuleTable::AfterFork(uint64_t own_closes) {
+  closes_ended_.store(closes_begun_.load(std::memory_order_relaxed) - own_closes,
+                      std::memory_order_relaxed);
   for (size_t i = 0; i < size(); ++i) {
     Module* module = at(i);
-    if (module == nullptr || module->state.load(std::memory_order_acquire) != State::kUnloaded) {
-      continue;
-    }
-    // After a dlclose it may have stayed.
-    if (!IsThere(module)) TellUnload(module);
-  }
-}
-
-void ModuleTable::AfterFork() {
-  changes_.Clear();
-  for (size_t i = 0; i < size(); ++i) {
-    Module* module = at(i);
-    if (module == nullptr) continue;
-    module->told.store(false, std::memory_order_relaxed);
-    // The thread that was at work on it is not here: what it had not taken out is taken out now.
-    if (module->state.load(std::memory_order_relaxed) == State::kChanging) {
-      module->kept_count = 0;
-      decisions_->Forget(module->start, module->end);
-      EndChange(module, State::kUnloaded);
-    }
+    module->decisions.AfterFork();
+    module->image.AfterFork();
+    const uint64_t told = module->told.load(std::memory_order_relaxed);
+    if (told != 0) module->there_since.store(told, std::memory_order_relaxed);
+    module->to_tell.store(module->there_since.load(std::memory_order_relaxed) != 0,
+                          std::memory_order_relaxed);
   }
 }
 

@@ -36,8 +36,9 @@ void Recorder::Enter(uint64_t function, uint64_t call_site, uint64_t frame_addre
   if (shared_->stopped.load(std::memory_order_relaxed)) return;
   uint64_t word = shared_->decisions.Lookup(function);
   if (word == 0) {
-    const uint16_t decided = shared_->decide(function);
-    if (decided == 0) return shared_->ring.Count(format::Counter::kDroppedNoMemory);
+    auto lost = format::Counter::kDroppedNoMemory;
+    const uint16_t decided = shared_->decide(function, this, &lost);
+    if (decided == 0) return shared_->ring.Count(lost);
     word = FunctionWord(function, decided | decision::kKnown);
   }
   uint16_t bits = DecisionOf(word);
@@ -238,13 +239,8 @@ void Recorder::EndFrame(Frame* frame, uint64_t end, uint16_t flags, ThrownExcept
   if (bits & decision::kMeasured) {
     const uint64_t threshold = shared_->thresholds[bits & decision::kThresholdMask];
     if (end - frame->start >= threshold) {
-      // From this call on it is recorded, however short.
-      const uint64_t function = frame->function & format::kAddressMask;
-      const uint16_t known = DecisionOf(shared_->decisions.Lookup(function));
-      // Nothing is known when the function's library is gone: this frame's exit never came.
-      if (known != 0) {
-        shared_->decisions.Store(function, (known & ~decision::kMeasured) | decision::kNoThreshold);
-      }
+      LearnThatItIsSlow(frame->function & format::kAddressMask,
+                        (flags & (format::kSpanMissedExit | format::kSpanUnfinished)) == 0);
     }
   }
   if (!frame->is_span()) return Publish(frame);
@@ -259,6 +255,16 @@ void Recorder::EndFrame(Frame* frame, uint64_t end, uint16_t flags, ThrownExcept
     Publish(frame);
   }
   if (frame == cut_root_) ReturnToOuterTrace();
+}
+
+// From this call on it is recorded, however short. Where its exit never came its library may be
+// gone, and another one's decision at its address.
+void Recorder::LearnThatItIsSlow(uint64_t function, bool is_running) {
+  const uint64_t known = shared_->decisions.Lookup(function);
+  if ((DecisionOf(known) & decision::kMeasured) != 0) {
+    shared_->decisions.Replace(known, AsSlow(DecisionOf(known)));
+  }
+  if (is_running && shared_->learn != nullptr) shared_->learn(function);
 }
 
 // Is this a root without recorded children, for which no trace needs to be announced?

@@ -24,6 +24,7 @@
 #include "runtime/clock.h"
 #include "runtime/decision_table.h"
 #include "runtime/ids.h"
+#include "runtime/module_records.h"
 #include "runtime/outer_parent.h"
 #include "runtime/ring.h"
 #include "runtime/shadow_stack.h"
@@ -39,12 +40,15 @@ struct ExceptionText {
   std::string_view message;  // of a std::exception, else empty
 };
 
+class Recorder;
+
 // What all recorders of a process share.
 struct RecorderShared {
   DecisionTable decisions;
   Ring ring;
   IdSecret secret;
   CallStacks stacks;
+  ModuleRecords module_records;
   std::atomic<uint32_t> next_thread_index{1};
   std::atomic<uint64_t> next_sequence{1};
   // When open frames were last copied into the ring, in ticks; while they are being copied, the
@@ -57,9 +61,12 @@ struct RecorderShared {
   bool callers = true;
   bool keep_errors = true;
 
-  // Decides about a function seen for the first time and stores the result in `decisions`. Returns
-  // its bits.
-  uint16_t (*decide)(uint64_t function) = nullptr;
+  // Decides about a function that `decisions` does not hold, and stores the result there. Returns
+  // its bits; 0, and the cause in `*lost`, when calls of it cannot be recorded now.
+  uint16_t (*decide)(uint64_t function, Recorder* recorder, format::Counter* lost) = nullptr;
+  // A function that is measured (decision::kMeasured) was slow, and is running. Null: nobody needs
+  // to know besides `decisions`.
+  void (*learn)(uint64_t function) = nullptr;
   // Was the function with this frame called by the machinery that starts threads, on the stack that
   // ends at `stack_end`? Null: entry functions are like others.
   bool (*is_thread_entry)(uint64_t frame_address, uint64_t stack_end) = nullptr;
@@ -167,6 +174,10 @@ class Recorder {
   bool IsOpen(uint64_t sequence) const;
   void WriteAttribute(uint64_t sequence, std::string_view key, format::AttributeType type,
                       const void* value, size_t value_size);
+
+  // Writes what readers are to know of a module, the payload of a kModule record, before any span
+  // that depends on it. False when there is no room.
+  bool WriteModule(std::string_view payload);
 
   // ---- Control flow that skips exits (recorder_unwinding.cc)
   // An exception is thrown. `frame_address`: where to begin its stack; 0: no stack.
@@ -352,6 +363,7 @@ class Recorder {
   void WriteStack(uint64_t sequence, uint64_t frame_address);
   void WriteExtension(format::ExtensionType type, uint64_t sequence,
                       std::initializer_list<std::string_view> payload);
+  void LearnThatItIsSlow(uint64_t function, bool is_running);
 
   // Room for so many words in the chunk, or null: then the record is dropped.
   uint64_t* Reserve(size_t words);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "runtime/block_stream.h"
 #include "runtime/recorder.h"
 
 namespace autotrace {
@@ -75,6 +76,24 @@ void Recorder::WriteExtension(format::ExtensionType type, uint64_t sequence,
   __atomic_store_n(
       record, format::HeadWord(format::RecordKind::kExtension, static_cast<uint16_t>(type), size),
       __ATOMIC_RELEASE);
+}
+
+bool Recorder::WriteModule(std::string_view payload) {
+  const size_t padded = PadTo8(payload.size());
+  uint64_t* record = Reserve((sizeof(format::Extension) + padded) / sizeof(uint64_t));
+  if (record == nullptr) return false;
+  char* out = reinterpret_cast<char*>(record + 2);
+  memset(out + padded - 8, 0, 8);
+  memcpy(out, payload.data(), payload.size());
+  shared_->module_records.Add(reinterpret_cast<format::Extension*>(record));
+  __atomic_store_n(
+      record,
+      format::HeadWord(format::RecordKind::kExtension,
+                       static_cast<uint16_t>(format::ExtensionType::kModule), payload.size()),
+      __ATOMIC_RELEASE);
+  // For readers from outside, which look for these records only where there are some.
+  chunk_->header.module_records.fetch_add(1, std::memory_order_release);
+  return true;
 }
 
 uint64_t* Recorder::Reserve(size_t words) {

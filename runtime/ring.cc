@@ -263,6 +263,7 @@ Ring::Chunk* Ring::Claim(uint32_t thread_index, uint64_t tid, uint32_t chunk_seq
   claimed->header.claim_ticks = ticks;
   claimed->header.tid = tid;
   claimed->header.read_offset.store(0, std::memory_order_relaxed);
+  claimed->header.module_records.store(0, std::memory_order_relaxed);
   claimed->data[0] = 0;
   claimed->header.state.store(format::ChunkState::kOwned, std::memory_order_release);
   return claimed;

@@ -29,7 +29,7 @@ bool SegmentBeginning::Remember(BlockKind kind, std::string_view head, std::stri
       AppendBlock(&process_and_functions_, kind, payload);
       return true;
     case BlockKind::kModule:
-      AddModule(payload);
+      modules_.Add(payload);
       return true;
     case BlockKind::kThread: {
       std::string_view rest = payload;
@@ -56,20 +56,6 @@ bool SegmentBeginning::Remember(BlockKind kind, std::string_view head, std::stri
 void SegmentBeginning::RememberRecords(std::string_view head, std::string_view body) {
   format::RecordsHeader header;
   if (TakeFront(&head, &header)) states_.Add(header.thread_index, body);
-}
-
-void SegmentBeginning::AddModule(std::string_view payload) {
-  format::ModuleEntry entry;
-  std::string_view rest = payload;
-  if (!TakeFront(&rest, &entry)) {
-    return AppendBlock(&process_and_functions_, BlockKind::kModule, payload);
-  }
-  ModuleBlocks& blocks = modules_[entry.id];
-  std::string& last =
-      (entry.flags & format::kModuleUnloaded) != 0 ? blocks.unloaded : blocks.loaded;
-  if (&last == &blocks.loaded) blocks.unloaded.clear();
-  last.clear();
-  AppendBlock(&last, BlockKind::kModule, payload);
 }
 
 void SegmentBeginning::AddClock(std::string_view payload) {
@@ -99,9 +85,15 @@ void SegmentBeginning::ForgetClockBefore(uint64_t ticks) {
   while (lines_.size() > 1 && lines_[1].ticks <= ticks) lines_.pop_front();
 }
 
+std::string SegmentBeginning::ModuleBlocks() const {
+  std::string blocks;
+  modules_.ForEach(
+      [&](std::string_view payload) { AppendBlock(&blocks, BlockKind::kModule, payload); });
+  return blocks;
+}
+
 std::string SegmentBeginning::Blocks() const {
-  std::string blocks = process_and_functions_;
-  for (const auto& [id, module] : modules_) blocks += module.loaded + module.unloaded;
+  std::string blocks = process_and_functions_ + ModuleBlocks();
   for (const auto& [index, block] : threads_) blocks += block;
   // Before what is open, because that is dated by it.
   if (!lines_.empty()) {

@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 
+#include "runtime/module_history.h"
 #include "runtime/thread_states.h"
 #include "runtime/trace_format.h"
 
@@ -27,25 +28,23 @@ class SegmentBeginning {
   // Nothing that is open began earlier, nor will anything that ends be of an earlier time.
   void ForgetClockBefore(uint64_t ticks);
 
+  // See ModuleHistory.
+  void EndPass() { modules_.EndPass(); }
+
   std::string Blocks() const;
+  // The part of them that is about modules.
+  std::string ModuleBlocks() const;
 
  private:
   // Of spans that are open for longer (a day, about) the oldest lines are drawn together.
   static constexpr size_t kMostLines = 8192;
 
-  void AddModule(std::string_view payload);
   void AddClock(std::string_view payload);
   void JoinLines();
 
   std::string process_and_functions_;
-  // Of modules that come and go again and again only the last coming and the last going, or
-  // segments would in the end hold nothing else.
-  struct ModuleBlocks {
-    std::string loaded;
-    std::string unloaded;
-  };
-  std::map<uint32_t, ModuleBlocks> modules_;  // by id
-  std::map<uint32_t, std::string> threads_;   // kThread blocks of those that live, by index
+  ModuleHistory modules_;
+  std::map<uint32_t, std::string> threads_;  // kThread blocks of those that live, by index
   ThreadStates states_;
   std::deque<format::ClockLine> lines_;
 };

@@ -229,7 +229,11 @@ bool SegmentWriter::WriteBlock(format::BlockKind kind, std::string_view head,
   static constexpr char kZeros[8] = {};
   const uint64_t before = segments_.back().bytes;
   if (!Write(start, body, {kZeros, PadTo8(size) - size})) return false;
-  if (MayUseReserve(kind, size, reserve_) || Reserve()) return true;
+  return MayUseReserve(kind, size, reserve_) || KeepReserve(before);
+}
+
+bool SegmentWriter::KeepReserve(uint64_t before) {
+  if (Reserve()) return true;
   last_error_ = ENOSPC;
   if (error_ == 0) error_ = ENOSPC;
   own_bytes_ -= segments_.back().bytes - before;
@@ -237,6 +241,15 @@ bool SegmentWriter::WriteBlock(format::BlockKind kind, std::string_view head,
   CutOffAt(before);
   Reserve();
   return false;
+}
+
+// Without them records would be taken for those of other modules.
+bool SegmentWriter::WriteMissingModules(format::BlockKind next) {
+  if (!modules_missing_ || next != format::BlockKind::kRecords) return true;
+  const uint64_t before = segments_.back().bytes;
+  if (!Write(beginning_.ModuleBlocks(), {}, {}) || !KeepReserve(before)) return false;
+  modules_missing_ = false;
+  return true;
 }
 
 bool SegmentWriter::Block(format::BlockKind kind, std::string_view head, std::string_view body,
@@ -248,7 +261,9 @@ bool SegmentWriter::Block(format::BlockKind kind, std::string_view head, std::st
       beginning_.Remember(kind, head, body);
       return true;
     }
-    return Store(kind, head, body, spans, beginning_.Remember(kind, head, body));
+    if (Store(kind, head, body, spans, beginning_.Remember(kind, head, body))) return true;
+    if (kind == format::BlockKind::kModule) modules_missing_ = true;
+    return false;
   }
   if (!Store(kind, head, body, spans, false)) return false;
   beginning_.RememberRecords(head, body);
@@ -272,9 +287,14 @@ bool SegmentWriter::Store(format::BlockKind kind, std::string_view head, std::st
   for (int attempt = 0; attempt < 2; ++attempt) {
     // Also one whose beginning found no room at the time.
     const bool is_new = segments_.back().bytes == 0;
-    if (is_new && !WriteBeginning()) return false;
+    if (is_new) {
+      if (!WriteBeginning()) return false;
+      modules_missing_ = false;
+    }
+    const bool is_there = is_new && in_beginning;
+    const bool has_modules = is_there || WriteMissingModules(kind);
     begin_ = format::Position(segments_.back().index, segments_.back().bytes);
-    if ((is_new && in_beginning) || WriteBlock(kind, head, body)) {
+    if (is_there || (has_modules && WriteBlock(kind, head, body))) {
       segments_.back().spans += spans;
       end_ = format::Position(segments_.back().index, segments_.back().bytes);
       return true;

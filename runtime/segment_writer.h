@@ -49,6 +49,7 @@ class SegmentWriter final : public BlockSink {
              uint64_t spans) override;
   uint64_t Room() const override;
   bool Refused(std::string_view head, std::string_view body, uint64_t spans) override;
+  void PassEnded() override { beginning_.EndPass(); }
   bool Flush(uint64_t timeout_nanos) override;
   void Close(uint64_t timeout_nanos) override;
 
@@ -98,6 +99,9 @@ class SegmentWriter final : public BlockSink {
   uint64_t SpansInFile(const std::string& name, uint64_t offset);
   // The header and what every segment repeats.
   bool WriteBeginning();
+  bool WriteMissingModules(format::BlockKind next);
+  // Takes back what was written since then when it used up the room that is kept back.
+  bool KeepReserve(uint64_t before);
   bool EnsureOpen();
   // `in_beginning`: the beginning of a segment holds it.
   bool Store(format::BlockKind kind, std::string_view head, std::string_view body, uint64_t spans,
@@ -113,6 +117,7 @@ class SegmentWriter final : public BlockSink {
   Options options_;
   std::string stem_;
   SegmentBeginning beginning_;
+  bool modules_missing_ = false;  // a block about one found no room
   std::deque<Segment> segments_;
   uint32_t next_index_ = 0;
   uint64_t begin_ = 0;

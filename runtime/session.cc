@@ -93,9 +93,7 @@ void Session::StartFromEnvironment() {
 }
 
 Session::Session(const filters::Config& config)
-    : config_(config),
-      filter_(config_),
-      decider_(config_, &filter_, &modules_, &shared_.decisions) {}
+    : config_(config), filter_(config_), decider_(config_, &filter_, &modules_) {}
 
 bool Session::Begin() {
   InitializeClock();
@@ -120,7 +118,10 @@ bool Session::Begin() {
   for (size_t i = 0; i < filter_.thresholds().size() && i < decision::kNoThreshold; ++i) {
     shared_.thresholds[i] = TicksFromNanos(filter_.thresholds()[i]);
   }
-  shared_.decide = [](uint64_t function) { return current_->decider_.Decide(function); };
+  shared_.decide = [](uint64_t function, Recorder* recorder, format::Counter* lost) {
+    return current_->decider_.Decide(function, recorder, lost);
+  };
+  shared_.learn = [](uint64_t function) { current_->decider_.Learn(function); };
   if (SendsLive() && !config_.recorded()) {
     shared_.is_thread_entry = [](uint64_t frame_address, uint64_t stack_end) {
       return current_->decider_.IsCalledByThreadStart(frame_address, stack_end);

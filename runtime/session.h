@@ -120,7 +120,7 @@ class Session {
   filters::FunctionFilter filter_;
   RecorderShared shared_;
   RecorderPool pool_{&shared_};
-  ModuleTable modules_{&shared_.decisions, &shared_.ring};
+  ModuleTable modules_{&shared_.decisions};
   Decider decider_;
   std::unique_ptr<Drainer> drainer_;
   RunFolder run_;

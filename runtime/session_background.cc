@@ -123,8 +123,7 @@ void Session::Housekeeping(uint64_t now) {
     return;
   }
   last_housekeeping_ = now;
-  modules_.Check();
-  modules_.TellUnloads();
+  drainer_->EmitGoneModules();
   pool_.GiveMemoryBack();
   if (now - quiet_since_ > kQuietTime) shared_.ring.Shrink();
   drainer_->CopyOpenFrames();
@@ -200,7 +199,7 @@ void Session::TellOfUnsent(const Spool::Outcome& outcome) const {
 void Session::WriteSummary() {
   SummaryFacts facts;
   facts.spans = drainer_->recorded_spans();
-  facts.functions = decider_.decided_count();
+  facts.functions = decider_.logged_count();
   for (int i = 0; i < static_cast<int>(format::Counter::kCount); ++i) {
     facts.counters[i] = shared_.ring.header()->counters[i].load(std::memory_order_relaxed);
   }

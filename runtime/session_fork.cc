@@ -95,7 +95,10 @@ void Session::BecomeTheChild() {
     parents_.emplace_back();
     parents_.back() = {std::move(drainer_), std::move(sent_), std::move(segments_),
                        std::move(spool_), std::move(live_)};
-    modules_.AfterFork();
+    shared_.decisions.AfterFork();
+    shared_.module_records.Clear();
+    modules_.AfterFork(t_slot.closes);
+    decider_.AfterFork();
     if (!CreateRing()) {
       g_state.store(SessionState::kOff, std::memory_order_release);
       AbandonThread();

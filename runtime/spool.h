@@ -34,6 +34,7 @@ class Spool final : public BlockSink {
              uint64_t spans) override;
   uint64_t Room() const override { return segments_->Room(); }
   bool Refused(std::string_view head, std::string_view body, uint64_t spans) override;
+  void PassEnded() override { segments_->PassEnded(); }
   bool Flush(uint64_t timeout_nanos) override;
   void Close(uint64_t timeout_nanos) override { segments_->Close(timeout_nanos); }
 

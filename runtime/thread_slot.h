@@ -22,6 +22,7 @@ struct ThreadSlot {
   Recorder* at_fork;  // `active`, while this thread forks
   // In a child that is not traced: the span that forked it, for programs that it starts.
   OuterParent forked_by;
+  uint64_t closes;  // how many calls of dlclose(3) the thread is inside of
 };
 
 // Initial-exec: no call, and no allocation at first use.

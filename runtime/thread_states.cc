@@ -55,11 +55,11 @@ void ThreadStates::Begin(Thread* thread, std::string_view record) {
 }
 
 void ThreadStates::Extend(Thread* thread, uint64_t head, std::string_view record) {
+  const auto type = static_cast<format::ExtensionType>(format::FlagsOf(head));
   // The copy of open frames that it refers to is renewed before a segment can be removed.
-  if (static_cast<format::ExtensionType>(format::FlagsOf(head)) ==
-      format::ExtensionType::kIdentity) {
-    return;
-  }
+  if (type == format::ExtensionType::kIdentity) return;
+  // Of no span; a block says the same.
+  if (type == format::ExtensionType::kModule) return;
   if (DescribesException(head)) thread->exception = record;
   fresh_.push_back({WordAt(record.data() + 8), record});
 }

@@ -109,8 +109,11 @@ enum class ExtensionType : uint16_t {
   kPipelineId = 5,  // payload: UTF-8
   kException = 6,   // payload: ExceptionHeader, stack, type, message
   kIdentity = 7,    // payload: IdentityPayload
+  kModule = 8,      // payload: as in a kModule block; belongs to no span
 };
 inline constexpr size_t kMaxExtensionPayload = 32 * 1024;
+// A path is cut in a kModule record, so that the smallest chunk has room for it.
+inline constexpr size_t kMaxRecordedPath = 3072;
 
 enum class AttributeType : uint8_t { kString = 1, kInt = 2, kDouble = 3, kBool = 4 };
 // A value longer than one extension holds continues in the next extension of the same sequence,
@@ -353,8 +356,8 @@ struct ChunkHeader {
   uint32_t chunk_sequence;  // as in RecordsHeader
   // How much of the data the draining reader has put away; it alone writes this.
   std::atomic<uint32_t> read_offset;
-  std::atomic<uint32_t> next_free;  // index + 1 of the next free chunk
-  uint32_t reserved;
+  std::atomic<uint32_t> next_free;       // index + 1 of the next free chunk
+  std::atomic<uint32_t> module_records;  // how many kModule records the data holds
   uint64_t claim_ticks;
   uint64_t tid;  // kernel's thread id, for threads that no kThread block names yet
   uint64_t padding[3];

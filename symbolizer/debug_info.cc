@@ -43,8 +43,12 @@ bool DebugInfo::Attach(const ElfFile& elf) {
   return true;
 }
 
-bool DebugInfo::FindFacts(uint64_t address, FunctionFacts* facts) {
-  if (!available() || busy_.exchange(true, std::memory_order_acquire)) return false;
+bool DebugInfo::FindFacts(uint64_t address, FunctionFacts* facts, bool* is_certain) {
+  if (!available() || given_up_) return false;
+  if (busy_.exchange(true, std::memory_order_acquire)) {
+    if (is_certain != nullptr) *is_certain = false;
+    return false;
+  }
   const bool found = Find(address, facts);
   busy_.store(false, std::memory_order_release);
   return found;

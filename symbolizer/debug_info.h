@@ -40,8 +40,10 @@ class DebugInfo {
   bool available() const { return !sections_.info.empty(); }
 
   // Facts of the function that starts at `address`; false when there are none, or when another
-  // thread is inside this function.
-  bool FindFacts(uint64_t address, FunctionFacts* facts);
+  // thread is inside this function: then `*is_certain` becomes false.
+  bool FindFacts(uint64_t address, FunctionFacts* facts, bool* is_certain = nullptr);
+  // In a forked child. There are no facts any more when another thread was inside of FindFacts.
+  void AfterFork() { given_up_ = busy_.load(std::memory_order_relaxed); }
 
  private:
   struct UnitRecord {
@@ -107,6 +109,7 @@ class DebugInfo {
   size_t last_used_ = 0;
   bool listed_ = false;
   std::atomic<bool> busy_{false};
+  bool given_up_ = false;
 };
 
 }  // namespace autotrace::symbolizer

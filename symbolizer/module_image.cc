@@ -46,8 +46,8 @@ void ModuleImage::LimitResidentPages() const {
   debug_file_.ReleasePages();
 }
 
-bool ModuleImage::FindFacts(uint64_t address, FunctionFacts* facts) {
-  return debug_info_.FindFacts(address, facts);
+bool ModuleImage::FindFacts(uint64_t address, FunctionFacts* facts, bool* is_certain) {
+  return debug_info_.FindFacts(address, facts, is_certain);
 }
 
 void ModuleImage::ForEachFunction(void (*visit)(void* context, const Symbol& symbol),

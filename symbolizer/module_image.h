@@ -47,9 +47,11 @@ class ModuleImage {
 
   // Facts of the function that starts at `address`; false when there is no debug information for
   // it. The first question about a compilation unit walks that unit (milliseconds) and remembers
-  // what it found. Async-signal-safe; not to be called for one image by two threads at once except
-  // that a second caller gets `false` while the first one works.
-  bool FindFacts(uint64_t address, FunctionFacts* facts);
+  // what it found. Async-signal-safe. While one thread asks, others get false, and *is_certain says
+  // so.
+  bool FindFacts(uint64_t address, FunctionFacts* facts, bool* is_certain = nullptr);
+  // In a forked child: what another thread was about to find out is given up.
+  void AfterFork() { debug_info_.AfterFork(); }
 
   // Calls visit(context, symbol) for each function symbol, in table order.
   void ForEachFunction(void (*visit)(void* context, const Symbol& symbol), void* context) const;

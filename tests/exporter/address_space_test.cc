@@ -2,6 +2,7 @@
 
 #include <link.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <filesystem>
 
@@ -25,6 +26,7 @@ constexpr uint32_t kCallLine = __LINE__ - 4;
 namespace autotrace::exporter {
 namespace {
 
+using testing::ModulePayload;
 using testing::StreamBuilder;
 
 constexpr uint64_t kNow = 1000;  // ticks
@@ -32,14 +34,6 @@ constexpr uint64_t kNow = 1000;  // ticks
 // The payload of the one block that a stream holds.
 std::string_view Payload(const StreamBuilder& stream) {
   return std::string_view(stream.bytes()).substr(sizeof(format::BlockHeader));
-}
-std::string ModulePayload(uint32_t id, std::string_view path, uint64_t start, uint64_t end,
-                          uint64_t load_bias = 0, std::string_view build_id = {},
-                          uint64_t ticks = 0, uint32_t flags = 0) {
-  StreamBuilder stream;
-  stream.Module(id, path, start, end, load_bias, build_id, ticks, flags);
-  const size_t size = sizeof(format::ModuleEntry) + path.size() + build_id.size();
-  return std::string(Payload(stream).substr(0, size));
 }
 std::string FunctionPayload(uint64_t address, std::string_view name, uint32_t module_id) {
   StreamBuilder stream;
@@ -222,6 +216,40 @@ TEST_CASE("a caller in what came after an unloaded module is not named by that o
     CHECK(space.CallSiteAt(0x1101, 250)->description == "0x1100");
     CHECK(space.CallSiteAt(0x1101, 350)->description == "b.so+0x100");
   }
+}
+
+TEST_CASE("news of modules may come in any order") {
+  // Threads tell at the same time, and some are stopped in the middle.
+  std::vector<std::string> news = {LoadedAt(1, "/a.so", 100), UnloadedAt(1, "/a.so", 180),
+                                   LoadedAt(2, "/b.so", 200), LoadedAt(1, "/a.so", 300),
+                                   LoadedAt(3, "/c.so", 400)};
+  std::sort(news.begin(), news.end());
+  do {
+    ModuleFiles files(false);
+    AddressSpace space(&files);
+    for (const std::string& payload : news) {
+      REQUIRE(space.AddModule(payload).ok());
+      space.FunctionAt(0x1100, 350);  // what is remembered of an answer must not stay
+    }
+    for (const auto& [ticks, name] : std::vector<std::pair<uint64_t, std::string>>{
+             {150, "a.so"}, {199, "a.so"}, {250, "b.so"}, {350, "a.so"}, {400, "c.so"}}) {
+      INFO(ticks);
+      REQUIRE(space.FunctionAt(0x1100, ticks)->function.name == name + "+0x100");
+      const bool gone = ticks == 199;
+      REQUIRE(space.CallSiteAt(0x1101, ticks)->description == (gone ? "0x1100" : name + "+0x100"));
+    }
+  } while (std::next_permutation(news.begin(), news.end()));
+}
+
+TEST_CASE("where another module was noticed since, the one before is gone") {
+  ModuleFiles files(false);
+  AddressSpace space(&files);
+  REQUIRE(space.AddModule(ModulePayload(1, "/a", 0x1000, 0x4000, 0, {}, 100)).ok());
+  REQUIRE(space.AddModule(ModulePayload(2, "/b", 0x1000, 0x2000, 0, {}, 200)).ok());
+  // Nobody said so of the first one, whose addresses were more.
+  CHECK(space.CallSiteAt(0x3001, 150)->description == "a+0x3000");
+  CHECK(space.CallSiteAt(0x3001, 250)->description == "0x3000");
+  CHECK(space.FunctionAt(0x3000, 250)->function.name == "a+0x3000");
 }
 
 TEST_CASE("segments that repeat what was loaded and unloaded change nothing") {

@@ -1,6 +1,7 @@
 // Reading a ring beside the segments: of processes that died, and of such that run.
 #include <catch2/catch.hpp>
 
+#include "exporter/recover.h"
 #include "tests/exporter/recorded_run.h"
 #include "tests/exporter/small_program.h"
 
@@ -12,6 +13,7 @@ using testing::kEpoch;
 using testing::kLoad;
 using testing::kRun;
 using testing::MakeFrame;
+using testing::ModulePayload;
 using testing::Preamble;
 using testing::ProcessFields;
 using testing::RecordedRun;
@@ -151,6 +153,39 @@ TEST_CASE("what only the ring's metadata tells is used") {
   CHECK(result.sink.spans[0].name == "new::load");
   CHECK(result.sink.spans[0].span.thread->name == "late");
   CHECK(result.statistics.dropped.at("ring_full") == 9);
+}
+
+TEST_CASE("modules that only records in the ring tell of are known, whichever thread's they are") {
+  const RecordedRun recorded;
+  const ProcessFields fields = recorded.Fields();
+  recorded.AddSegment(Preamble(fields).Module(2, "/new", 0x1000, 0x9000, 0, {}, 25), 0);
+  // In the chunk of a later thread; that module 2 came stands in the segment, and came before.
+  const Records news = Records().Module(ModulePayload(3, "/newer", 0x1000, 0x9000, 0, {}, 35));
+  recorded.SetRing(RingBuilder(fields)
+                       .Chunk(1, 1, WithChildren(Begin(), 2, 3))
+                       .Chunk(2, 1, news)
+                       .Heartbeat(kNow));
+  for (const bool recover : {false, true}) {
+    if (recover) REQUIRE(RecoverRun(*recorded.Find()).ok());
+    const RecordedRun::Result result = recorded.Read();
+    CHECK(result.statistics.warnings.empty());
+    CHECK(result.sink.Names() ==
+          std::vector<std::string>{"load", "new+0x1200", "newer+0x1200", "run"});
+  }
+}
+
+TEST_CASE("a trace that ended before the part that only the ring has is not open again") {
+  const RecordedRun recorded;
+  const ProcessFields fields = recorded.Fields();
+  Records ended = WithChildren(Begin(), 2, 1);
+  ended.Span({.function = kRun, .start = 5, .end = 40, .sequence = 1});
+  recorded.AddSegment(Preamble(fields).Add(1, ended, kNow), 0);
+  ended.Span(
+      {.function = kLoad, .start = 70, .end = 75, .sequence = 7, .flags = format::kSpanAlone});
+  recorded.SetRing(RingBuilder(fields).Chunk(1, 1, ended).Heartbeat(kNow));
+  const RecordedRun::Result result = recorded.Read();
+  CHECK(result.sink.Names() == std::vector<std::string>{"load", "run", "load"});
+  CHECK(result.statistics.unfinished == 0);
 }
 
 TEST_CASE("spans open when the process died are unfinished, and those that ended are not") {

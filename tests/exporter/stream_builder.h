@@ -29,6 +29,24 @@ namespace autotrace::testing {
 
 inline constexpr uint64_t kEpoch = 1'700'000'000'000'000'000;  // unix nanoseconds
 
+// Of a kModule block or record.
+inline std::string ModulePayload(uint32_t id, std::string_view path, uint64_t start, uint64_t end,
+                                 uint64_t load_bias = 0, std::string_view build_id = {},
+                                 uint64_t ticks = 0, uint32_t flags = 0) {
+  format::ModuleEntry entry = {};
+  entry.id = id;
+  entry.ticks = ticks;
+  entry.flags = flags;
+  entry.path_size = static_cast<uint32_t>(path.size());
+  entry.build_id_size = static_cast<uint32_t>(build_id.size());
+  entry.load_bias = load_bias;
+  entry.start = start;
+  entry.end = end;
+  std::string payload;
+  AppendStruct(&payload, entry);
+  return payload.append(path).append(build_id);
+}
+
 // Records of one thread, as they stand in a chunk.
 class Records {
  public:
@@ -130,6 +148,10 @@ class Records {
     payload.append(type).append(message);
     return Extension(format::ExtensionType::kException, sequence, payload);
   }
+  Records& Module(std::string_view payload) {
+    ++modules_;
+    return Extension(format::ExtensionType::kModule, 0x7f00'0000'0010, payload);
+  }
   Records& Word(uint64_t word) {
     AppendStruct(&bytes_, word);
     return *this;
@@ -137,9 +159,11 @@ class Records {
 
   const std::string& bytes() const { return bytes_; }
   uint32_t size() const { return static_cast<uint32_t>(bytes_.size()); }
+  uint32_t modules() const { return modules_; }
 
  private:
   std::string bytes_;
+  uint32_t modules_ = 0;
 };
 
 struct ProcessFields {
@@ -193,19 +217,8 @@ class StreamBuilder {
   StreamBuilder& Module(uint32_t id, std::string_view path, uint64_t start, uint64_t end,
                         uint64_t load_bias = 0, std::string_view build_id = {}, uint64_t ticks = 0,
                         uint32_t flags = 0) {
-    format::ModuleEntry entry = {};
-    entry.id = id;
-    entry.ticks = ticks;
-    entry.flags = flags;
-    entry.path_size = static_cast<uint32_t>(path.size());
-    entry.build_id_size = static_cast<uint32_t>(build_id.size());
-    entry.load_bias = load_bias;
-    entry.start = start;
-    entry.end = end;
-    std::string payload;
-    AppendStruct(&payload, entry);
-    payload.append(path).append(build_id);
-    return Block(format::BlockKind::kModule, payload);
+    return Block(format::BlockKind::kModule,
+                 ModulePayload(id, path, start, end, load_bias, build_id, ticks, flags));
   }
   StreamBuilder& Function(uint64_t address, std::string_view linker_name, uint32_t module_id) {
     std::string payload;
@@ -308,6 +321,7 @@ class RingBuilder {
     Store(&chunk, offsetof(format::ChunkHeader, thread_index), thread_index);
     Store(&chunk, offsetof(format::ChunkHeader, chunk_sequence), chunk_sequence);
     Store(&chunk, offsetof(format::ChunkHeader, claim_ticks), claim_ticks);
+    Store(&chunk, offsetof(format::ChunkHeader, module_records), records.modules());
     chunk.replace(sizeof(format::ChunkHeader), records.size(), records.bytes());
     chunks_ += chunk;
     return *this;

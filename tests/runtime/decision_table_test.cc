@@ -124,22 +124,28 @@ TEST_CASE("functions of an unloaded module become unknown, others stay") {
   CHECK(DecisionOf(table.Lookup(FunctionAt(1500))) == decision::kKnown);
 }
 
-TEST_CASE("what was forgotten is given out and can be brought back") {
+TEST_CASE("one function is forgotten without the others") {
   DecisionTable table;
   REQUIRE(table.Initialize());
-  for (uint64_t i = 0; i < 100; ++i) table.Store(FunctionAt(i), kRecorded | 3);
-  std::vector<uint64_t> entries(30);
-  CHECK(table.Forget(FunctionAt(10), FunctionAt(60), entries.data(), entries.size()) == 30);
-  for (uint64_t i = 10; i < 60; ++i) REQUIRE(table.Lookup(FunctionAt(i)) == 0);
-  for (const uint64_t entry : entries) table.StoreEntry(entry);
-  uint64_t known = 0;
-  for (uint64_t i = 10; i < 60; ++i) {
-    const uint64_t word = table.Lookup(FunctionAt(i));
-    if (word == 0) continue;
-    ++known;
-    CHECK(DecisionOf(word) == (kRecorded | 3));
-  }
-  CHECK(known == 30);
+  for (uint64_t i = 0; i < 100; ++i) table.Store(FunctionAt(i), kRecorded);
+  table.ForgetOne(FunctionAt(50));
+  table.ForgetOne(FunctionAt(1000));  // never known
+  for (uint64_t i = 0; i < 100; ++i) REQUIRE((table.Lookup(FunctionAt(i)) != 0) == (i != 50));
+  CHECK(table.size() == 100);
+}
+
+TEST_CASE("an entry is replaced only while it is what it was") {
+  DecisionTable table;
+  REQUIRE(table.Initialize());
+  table.Store(FunctionAt(1), kRecorded | 3);
+  const uint64_t entry = table.Lookup(FunctionAt(1));
+  table.Replace(entry, kRecorded | 4);
+  CHECK(DecisionOf(table.Lookup(FunctionAt(1))) == (kRecorded | 4));
+  table.Replace(entry, kRecorded | 5);
+  CHECK(DecisionOf(table.Lookup(FunctionAt(1))) == (kRecorded | 4));
+  table.ForgetOne(FunctionAt(1));
+  table.Replace(FunctionWord(FunctionAt(1), kRecorded | 4), kRecorded | 5);
+  CHECK(table.Lookup(FunctionAt(1)) == 0);
 }
 
 TEST_CASE("a forgotten function takes the slow path of the hooks") {
@@ -171,7 +177,11 @@ TEST_CASE("what is forgotten while the table grows stays forgotten") {
     for (uint64_t i = 0; i < kOld; ++i) {
       // Spread over the time that the other thread takes.
       while (stored.load(std::memory_order_relaxed) < kOld + i * 20) std::this_thread::yield();
-      table.Forget(FunctionAt(i), FunctionAt(i + 1));
+      if (round % 2 == 0) {
+        table.Forget(FunctionAt(i), FunctionAt(i + 1));
+      } else {
+        table.ForgetOne(FunctionAt(i));
+      }
       back += table.Lookup(FunctionAt(i)) != 0;
       i += 10;
     }

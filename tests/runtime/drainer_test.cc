@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include <algorithm>
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <memory>
@@ -12,6 +13,7 @@
 #include "exporter/block_parser.h"
 #include "fake_program.h"
 #include "runtime/clock.h"
+#include "runtime/module_payload.h"
 #include "runtime/process_facts.h"
 #include "runtime/segment_writer.h"
 #include "segment_files.h"
@@ -45,10 +47,10 @@ class Pipeline {
  private:
   FakeProgram program_;
   RecorderPool pool_{&program_.shared()};
-  ModuleTable modules_{&program_.shared().decisions, &program_.shared().ring};
+  ModuleTable modules_{&program_.shared().decisions};
   filters::Config config_ = ConfigOf("*");
   filters::FunctionFilter filter_{config_};
-  Decider decider_{config_, &filter_, &modules_, &program_.shared().decisions};
+  Decider decider_{config_, &filter_, &modules_};
   Drainer drainer_{&program_.shared(), &pool_, &modules_, &decider_};
 };
 
@@ -216,11 +218,12 @@ TEST_CASE("functions and modules stand in front of the records that refer to the
   Pipeline pipeline;
   pipeline.modules().AddLoaded(ExecutablePath());
   g_decider = &pipeline.decider();
-  pipeline.program().shared().decide = [](uint64_t function) {
-    return g_decider->Decide(function);
+  pipeline.program().shared().decide = [](uint64_t function, Recorder* recorder, Counter* lost) {
+    return g_decider->Decide(function, recorder, lost);
   };
   MemorySink sink;
   pipeline.drainer().AddSink(&sink);
+  pipeline.drainer().EmitModules();
   FakeThread thread(&pipeline.program());
   const auto function = reinterpret_cast<uint64_t>(&RealFunction);
   REQUIRE(RealFunction(1) == 2);
@@ -262,6 +265,143 @@ TEST_CASE("functions and modules stand in front of the records that refer to the
   pipeline.drainer().Pass();
   CHECK(sink.Count(BlockKind::kModule) == modules);
   CHECK(pipeline.program().ring().header()->metadata_size.load() > 0);
+}
+
+// What a traced thread writes when it takes notice of a module.
+std::string NewsOf(const Module& module, uint64_t ticks) {
+  return std::string(ModulePayload({&module, ticks, false}).bytes());
+}
+std::vector<uint64_t> TicksOfModules(const std::vector<StoredBlock>& blocks) {
+  std::vector<uint64_t> ticks;
+  for (const StoredBlock& block : blocks) {
+    if (block.kind != BlockKind::kModule) continue;
+    format::ModuleEntry entry;
+    memcpy(&entry, block.payload.data(), sizeof(entry));
+    ticks.push_back(entry.ticks);
+  }
+  return ticks;
+}
+
+TEST_CASE("news of modules stand in front of all records, also of threads that come earlier") {
+  Pipeline pipeline;
+  pipeline.modules().AddLoaded(ExecutablePath());
+  const Module& module = *pipeline.modules().at(0);
+  MemorySink sink;
+  pipeline.drainer().AddSink(&sink);
+  pipeline.drainer().EmitModules();
+  sink.blocks.clear();
+  FakeThread first(&pipeline.program());
+  FakeThread second(&pipeline.program());
+  first.Call('a');
+  REQUIRE(second.recorder().WriteModule(NewsOf(module, 300)));
+  REQUIRE(first.recorder().WriteModule(NewsOf(module, 200)));
+  first.Call('b');
+  pipeline.drainer().Pass();
+  // In order of time, whoever told first.
+  CHECK(TicksOfModules(sink.blocks) == std::vector<uint64_t>{200, 300});
+  REQUIRE(sink.blocks.size() >= 2);
+  CHECK(sink.blocks[0].kind == BlockKind::kModule);
+  CHECK(sink.blocks[1].kind == BlockKind::kModule);
+  CHECK(SpansIn(sink.blocks).Trees() == "a | b");
+  pipeline.drainer().Pass();
+  CHECK(sink.Count(BlockKind::kModule) == 2);
+}
+
+TEST_CASE("a sink that is added late gets the news that it needs") {
+  std::vector<std::unique_ptr<MemorySink>> late;
+  Pipeline pipeline;
+  pipeline.modules().AddLoaded(ExecutablePath());
+  const Module& module = *pipeline.modules().at(0);
+  FakeThread thread(&pipeline.program());
+  const auto known_late = [&] {
+    pipeline.drainer().AddSink(late.emplace_back(std::make_unique<MemorySink>()).get());
+    pipeline.drainer().EmitAllModules();
+    std::vector<uint64_t> ticks = TicksOfModules(late.back()->blocks);
+    // What was there at start came later.
+    ticks.erase(std::remove_if(ticks.begin(), ticks.end(), [](uint64_t t) { return t > 1000; }),
+                ticks.end());
+    return ticks;
+  };
+  REQUIRE(thread.recorder().WriteModule(NewsOf(module, 200)));
+  REQUIRE(thread.recorder().WriteModule(NewsOf(module, 300)));
+  pipeline.drainer().Pass();
+  // Spans of the time in between may not have been drained yet.
+  CHECK(known_late() == std::vector<uint64_t>{200, 300});
+  pipeline.drainer().Pass();
+  pipeline.drainer().Pass();
+  CHECK(known_late() == std::vector<uint64_t>{300});
+}
+
+TEST_CASE("news of modules survive the chunk that they stood in") {
+  Pipeline pipeline(uint64_t{64} << 10);  // chunks of 4 KiB
+  pipeline.modules().AddLoaded(ExecutablePath());
+  const Module& module = *pipeline.modules().at(0);
+  MemorySink sink;
+  pipeline.drainer().AddSink(&sink);
+  pipeline.drainer().EmitModules();
+  sink.blocks.clear();
+  FakeThread thread(&pipeline.program());
+  uint64_t told = 0;
+  for (int round = 0; round < 100; ++round) {
+    for (int i = 0; i < 20; ++i) told += thread.recorder().WriteModule(NewsOf(module, told + 1));
+    pipeline.drainer().Pass();
+  }
+  CHECK(told == 2000);
+  const std::vector<uint64_t> ticks = TicksOfModules(sink.blocks);
+  REQUIRE(ticks.size() == told);
+  CHECK(std::is_sorted(ticks.begin(), ticks.end()));
+}
+
+TEST_CASE("news of modules that find no room are refused, and not told halfway") {
+  Pipeline pipeline(uint64_t{64} << 10);
+  pipeline.modules().AddLoaded(ExecutablePath());
+  const Module& module = *pipeline.modules().at(0);
+  MemorySink sink;
+  pipeline.drainer().AddSink(&sink);
+  pipeline.drainer().EmitModules();
+  sink.blocks.clear();
+  FakeThread thread(&pipeline.program());
+  uint64_t told = 0;
+  while (thread.recorder().WriteModule(NewsOf(module, told + 1))) ++told;
+  CHECK(told > 100);
+  CHECK_FALSE(thread.recorder().WriteModule(NewsOf(module, told + 1)));
+  pipeline.drainer().Pass();
+  CHECK(TicksOfModules(sink.blocks).size() == told);
+}
+
+TEST_CASE("threads that tell of modules at the same time lose none") {
+  Pipeline pipeline;
+  pipeline.modules().AddLoaded(ExecutablePath());
+  const Module& module = *pipeline.modules().at(0);
+  MemorySink sink;
+  pipeline.drainer().AddSink(&sink);
+  pipeline.drainer().EmitModules();
+  sink.blocks.clear();
+  constexpr uint64_t kEach = 5000;
+  std::atomic<bool> stop{false};
+  std::thread background([&] {
+    while (!stop) pipeline.drainer().Pass();
+  });
+  std::vector<std::thread> threads;
+  for (uint64_t thread = 0; thread < 3; ++thread) {
+    threads.emplace_back([&, thread] {
+      ThreadRecorders* recorders = pipeline.pool().Acquire({}, {});
+      for (uint64_t i = 0; i < kEach;) {
+        const uint64_t ticks = 1 + thread * kEach + i;
+        if (recorders->outermost()->WriteModule(NewsOf(module, ticks))) ++i;
+      }
+      pipeline.pool().Retire(recorders);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  stop = true;
+  background.join();
+  while (pipeline.drainer().Pass().bytes > 0) {
+  }
+  std::vector<uint64_t> ticks = TicksOfModules(sink.blocks);
+  std::sort(ticks.begin(), ticks.end());
+  REQUIRE(ticks.size() == 3 * kEach);
+  CHECK(std::adjacent_find(ticks.begin(), ticks.end()) == ticks.end());
 }
 
 TEST_CASE("a thread is introduced before its records") {

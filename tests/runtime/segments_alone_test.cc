@@ -11,9 +11,11 @@
 #include "fake_program.h"
 #include "runtime/clock.h"
 #include "runtime/drainer.h"
+#include "runtime/segment_beginning.h"
 #include "runtime/segment_writer.h"
 #include "segment_files.h"
 #include "tests/exporter/collecting_sink.h"
+#include "tests/exporter/stream_builder.h"
 #include "tests/support/test_files.h"
 
 namespace autotrace::test {
@@ -97,10 +99,10 @@ TEST_CASE("what is left of a recording reads as it did when the older segments w
   FakeProgram program;
   program.Decide('r', kRecorded | decision::kStartsTrace);
   RecorderPool pool{&program.shared()};
-  ModuleTable modules{&program.shared().decisions, &program.shared().ring};
+  ModuleTable modules{&program.shared().decisions};
   filters::Config config;
   filters::FunctionFilter filter{config};
-  Decider decider{config, &filter, &modules, &program.shared().decisions};
+  Decider decider{config, &filter, &modules};
   Drainer drainer{&program.shared(), &pool, &modules, &decider};
   const TemporaryFolder folder;
   SegmentWriter::Options options;
@@ -134,6 +136,16 @@ TEST_CASE("what is left of a recording reads as it did when the older segments w
     }
   }
   CHECK(compared > 1000);
+}
+
+TEST_CASE("news of a module that stand among a thread's records are no span's details") {
+  SegmentBeginning beginning;
+  testing::Records records;
+  records.Module(testing::ModulePayload(1, "/library", 0x1000, 0x2000));
+  const format::RecordsHeader header = {1, 1, 0, 0, 2};
+  beginning.RememberRecords({reinterpret_cast<const char*>(&header), sizeof(header)},
+                            records.bytes());
+  CHECK(beginning.Blocks().empty());
 }
 
 }  // namespace

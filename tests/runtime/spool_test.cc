@@ -1,6 +1,7 @@
 // Segments that are there to be sent: when they are made, when they go.
 #include "runtime/spool.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <filesystem>
 
@@ -85,6 +86,22 @@ TEST_CASE("a spool has no file before there is something to send, and then one t
   // What was told before is in its beginning.
   const std::vector<StoredSegment> segments = ReadSegments(fixture.folder());
   CHECK(segments[0].blocks[0].payload == "process");
+}
+
+TEST_CASE("of modules that come and go a spool's segment repeats only what is not long ago") {
+  Fixture fixture;
+  for (uint64_t ticks = 1; ticks <= 100; ++ticks) {
+    CHECK(fixture.spool.Block(BlockKind::kModule,
+                              testing::ModulePayload(1, "/library", 0x1000, 0x2000, 0, {}, ticks),
+                              "", 0));
+    fixture.spool.PassEnded();
+  }
+  fixture.Write(1);
+  const std::vector<StoredSegment> segments = ReadSegments(fixture.folder());
+  REQUIRE(segments.size() == 1);
+  CHECK(std::count_if(segments[0].blocks.begin(), segments[0].blocks.end(),
+                      [](const StoredBlock& block) { return block.kind == BlockKind::kModule; }) ==
+        2);
 }
 
 TEST_CASE("a call that is open is reason enough for a file") {

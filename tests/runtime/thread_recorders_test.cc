@@ -26,7 +26,9 @@ struct Shared : RecorderShared {
     options.folder = "";
     REQUIRE(ring.Create(options));
     REQUIRE(decisions.Initialize());
-    decide = [](uint64_t) -> uint16_t { return decision::kKnown | decision::kRecord; };
+    decide = [](uint64_t, Recorder*, format::Counter*) -> uint16_t {
+      return decision::kKnown | decision::kRecord;
+    };
   }
   ~Shared() { ring.Abandon(); }
 };

@@ -1,11 +1,14 @@
-// Three threads open, call and close plugins at the same addresses, each in its own order, while a
-// fourth one calls, and signals interrupt them. Then a forked child does it.
+// Threads open, call and close plugins at the same addresses, each in its own order, while another
+// one calls, and signals interrupt them. The n-th thread begins with the n-th plugin.
 //
-//   plugin_threads ROUNDS PLUGIN...
+//   plugin_threads THREADS ROUNDS END PLUGIN...
+//
+// END: "return"; "fork": then a forked child does it; "kill" when the first thread is done.
 #include <dlfcn.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,6 +21,7 @@
 
 static char** plugins;
 static int plugin_count;
+static bool kills = false;
 static std::atomic<bool> stop{false};
 
 namespace app {
@@ -41,6 +45,7 @@ UNTRACED static void Cycle(int rounds, int offset) {
     reinterpret_cast<void (*)(void (*)())>(dlsym(library, "plugin_run"))(nullptr);
     dlclose(library);
   }
+  if (kills) raise(SIGKILL);
 }
 
 UNTRACED static void Work() {
@@ -48,24 +53,30 @@ UNTRACED static void Work() {
 }
 
 int main(int argc, char** argv) {
-  const int rounds = atoi(argv[1]);
-  plugins = argv + 2;
-  plugin_count = argc - 2;
+  if (argc < 5) return 2;
+  const int thread_count = atoi(argv[1]);
+  const int rounds = atoi(argv[2]);
+  kills = strcmp(argv[3], "kill") == 0;
+  plugins = argv + 4;
+  plugin_count = argc - 4;
   signal(SIGPROF, app::on_signal);
   const itimerval interval = {{0, 300}, {0, 300}};
   setitimer(ITIMER_PROF, &interval, nullptr);
   std::vector<std::thread> threads;
-  for (int i = 0; i < 3; ++i) threads.emplace_back(Cycle, rounds, i);
+  for (int i = 0; i < thread_count; ++i) threads.emplace_back(Cycle, rounds, i);
   std::thread worker(Work);
   for (std::thread& thread : threads) thread.join();
   stop = true;
   worker.join();
-  if (fork() == 0) {
-    Cycle(rounds, 0);
-    exit(0);
-  }
-  int status = 1;
-  while (wait(&status) < 0) {
+  int status = 0;
+  if (strcmp(argv[3], "fork") == 0) {
+    if (fork() == 0) {
+      Cycle(rounds, 0);
+      exit(0);
+    }
+    status = 1;
+    while (wait(&status) < 0) {
+    }
   }
   puts("done");
   return status;

@@ -3,8 +3,8 @@
 //   reloads_plugins ROUNDS MILLISECONDS END PLUGIN...
 //
 // In every round, every plugin: dlopen, call, dlclose, a pause. Exit status 3 when one was not
-// loaded at the address of the first, because then a test would show nothing. END: "return", or
-// "kill" while the last plugin calls back.
+// loaded at the address of the first, because then a test would show nothing. END: "return"; "kill"
+// or "kill-late" while the last plugin calls back; "slow-first": the first call takes 30 ms.
 #include <dlfcn.h>
 #include <link.h>
 #include <signal.h>
@@ -20,6 +20,7 @@ UNTRACED static uint64_t AddressOf(void* library) {
 }
 
 UNTRACED static void Die() { raise(SIGKILL); }
+UNTRACED static void TakeLong() { BusyFor(30'000'000); }
 UNTRACED static void DieLate() {
   usleep(500'000);
   Die();
@@ -52,11 +53,14 @@ int main(int argc, char** argv) {
   const auto pause = static_cast<useconds_t>(atoi(argv[2])) * 1000;
   const bool late = strcmp(argv[3], "kill-late") == 0;
   const bool kill = late || strcmp(argv[3], "kill") == 0;
+  const bool slow_first = strcmp(argv[3], "slow-first") == 0;
   uint64_t first_address = 0;
   for (int round = 1; round <= rounds; ++round) {
     for (int i = 4; i < argc; ++i) {
       const bool last = kill && round == rounds && i == argc - 1;
-      const uint64_t address = app::use(argv[i], !last ? app::answer : late ? DieLate : Die);
+      const bool slow = slow_first && round == 1;
+      void (*const callback)() = slow ? TakeLong : !last ? app::answer : late ? DieLate : Die;
+      const uint64_t address = app::use(argv[i], callback);
       if (first_address == 0) first_address = address;
       if (address != first_address) {
         fprintf(stderr, "%s is at %#lx, the first one was at %#lx\n", argv[i],
