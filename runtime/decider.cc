@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "runtime/memory.h"
 #include "runtime/module_payload.h"
 #include "runtime/own_stack.h"
 #include "runtime/recorder.h"
@@ -96,6 +95,16 @@ class RecordedNews final : public ModuleNews {
   Recorder* recorder_;
 };
 
+// Where the entry hook with this frame address was called. (It runs on this thread.)
+uint64_t ReturnAddressOfHook(uint64_t frame_address) {
+#ifdef __x86_64__
+  return reinterpret_cast<const uint64_t*>(frame_address)[-1];
+#else
+  static_cast<void>(frame_address);
+  return 0;
+#endif
+}
+
 // Does a call instruction end right before this address? (x86-64: E8 rel32, FF /2.)
 bool FollowsCall(uint64_t address) {
 #ifdef __x86_64__
@@ -117,9 +126,11 @@ Decider::Decider(const filters::Config& config, const filters::FunctionFilter* f
     : filter_(filter),
       modules_(modules),
       measured_mode_(config.min_duration_mode == filters::DurationMode::kFunction),
-      depth_limited_(config.max_depth != 0) {}
+      depth_limited_(config.max_depth != 0),
+      logs_hooks_(config.patch && config.thread) {}
 
-uint16_t Decider::Decide(uint64_t function, Recorder* recorder, format::Counter* lost) {
+uint16_t Decider::Decide(uint64_t function, uint64_t frame_address, Recorder* recorder,
+                         format::Counter* lost) {
   // While libraries are being closed this is where every call of a function that may go comes.
   const ModuleTable::Sight sight = modules_->See(function);
   if (sight.told) {
@@ -131,15 +142,16 @@ uint16_t Decider::Decide(uint64_t function, Recorder* recorder, format::Counter*
   struct Call {
     Decider* decider;
     uint64_t function;
+    uint64_t frame_address;
     Recorder* recorder;
     format::Counter* lost;
     uint16_t bits;
-  } call = {this, function, recorder, lost, 0};
+  } call = {this, function, frame_address, recorder, lost, 0};
   *lost = format::Counter::kDroppedNoMemory;
   CallOnOwnStack(
       [](void* argument) {
         auto* c = static_cast<Call*>(argument);
-        c->bits = c->decider->DecideOnOwnStack(c->function, c->recorder, c->lost);
+        c->bits = c->decider->DecideOnOwnStack(c->function, c->frame_address, c->recorder, c->lost);
       },
       &call);
   return call.bits;
@@ -150,7 +162,8 @@ uint16_t Decider::Kept(const Module* module, uint64_t function) {
   return DecisionOf(module->decisions.Lookup(function));
 }
 
-uint16_t Decider::DecideOnOwnStack(uint64_t function, Recorder* recorder, format::Counter* lost) {
+uint16_t Decider::DecideOnOwnStack(uint64_t function, uint64_t frame_address, Recorder* recorder,
+                                   format::Counter* lost) {
   RecordedNews news(recorder);
   const auto [module, told] = modules_->Introduce(function, &news);
   bool is_certain = true;
@@ -161,7 +174,12 @@ uint16_t Decider::DecideOnOwnStack(uint64_t function, Recorder* recorder, format
     is_certain = seen.is_certain();
     // Before any table has it: whoever records it must find its name logged.
     if ((bits & decision::kRecord) != 0 && module != nullptr) {
-      Log({function, module->id, bits, seen.linker_name()});
+      // (Without memory for it, readers find the function's name in its binary.)
+      functions_.Add({function, module->id, bits, seen.linker_name()});
+    }
+    if (logs_hooks_ && module != nullptr && module->lasts) {
+      constexpr uint16_t kHasEffect = decision::kRecord | decision::kHideSubtree;
+      hooks_.Add({module, function, ReturnAddressOfHook(frame_address), (bits & kHasEffect) != 0});
     }
     if (is_certain && module != nullptr && module->keeps_decisions) {
       module->decisions.Store(function, bits);
@@ -199,51 +217,6 @@ uint16_t Decider::Bits(const filters::Decision& decided) const {
   if (depth_limited_) bits |= decision::kDepthLimited;
   if (measured_mode_ && filter_->thresholds()[threshold] > 0) bits |= decision::kMeasured;
   return bits;
-}
-
-void Decider::Log(const DecidedFunction& function) {
-  size_t index = logged_.load(std::memory_order_relaxed);
-  Block* block = nullptr;
-  // The place is taken only once it has memory: an empty one would hide all later ones from the
-  // background thread. Without memory, readers find the function's name in its binary.
-  do {
-    if (index / kBlockEntries >= kBlocks) return;  // a million functions
-    block = BlockOf(index);
-    if (block == nullptr) return;
-  } while (!logged_.compare_exchange_weak(index, index + 1, std::memory_order_relaxed));
-  block->functions[index % kBlockEntries] = function;
-  block->ready[index % kBlockEntries].store(true, std::memory_order_release);
-}
-
-Decider::Block* Decider::BlockOf(size_t index) {
-  std::atomic<Block*>& slot = blocks_[index / kBlockEntries];
-  Block* block = slot.load(std::memory_order_acquire);
-  if (block != nullptr) return block;
-  auto* mapped = static_cast<Block*>(MapMemory(sizeof(Block)));
-  if (mapped == nullptr) return nullptr;
-  if (slot.compare_exchange_strong(block, mapped, std::memory_order_acq_rel)) return mapped;
-  UnmapMemory(mapped, sizeof(Block));
-  return block;
-}
-
-size_t Decider::logged_count() const {
-  return std::min(logged_.load(std::memory_order_acquire), kBlocks * kBlockEntries);
-}
-
-const DecidedFunction* Decider::logged(size_t index) const {
-  const Block* block = blocks_[index / kBlockEntries].load(std::memory_order_acquire);
-  if (!block->ready[index % kBlockEntries].load(std::memory_order_acquire)) return nullptr;
-  return &block->functions[index % kBlockEntries];
-}
-
-void Decider::AfterFork() {
-  for (size_t index = 0; index < logged_count(); ++index) {
-    Block* block = blocks_[index / kBlockEntries].load(std::memory_order_relaxed);
-    std::atomic<bool>& ready = block->ready[index % kBlockEntries];
-    if (ready.load(std::memory_order_relaxed)) continue;
-    block->functions[index % kBlockEntries] = {};
-    ready.store(true, std::memory_order_relaxed);
-  }
 }
 
 bool Decider::IsThreadMachinery(uint64_t return_address) {

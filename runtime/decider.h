@@ -9,11 +9,11 @@
 
 #include <stdint.h>
 
-#include <atomic>
 #include <string_view>
 
 #include "filters/config.h"
 #include "filters/function_filter.h"
+#include "runtime/append_log.h"
 #include "runtime/module_table.h"
 #include "runtime/trace_format.h"
 
@@ -28,6 +28,13 @@ struct DecidedFunction {
   std::string_view linker_name;  // in the module's mapping; empty when it has no symbol
 };
 
+struct SeenHook {
+  const Module* module;  // of the function; null: the entry was given up
+  uint64_t function;
+  uint64_t called_from;  // an address in the body that the call of the hook stands in
+  bool has_effect;       // the function is recorded, or what it calls hidden
+};
+
 class Decider {
  public:
   Decider(const filters::Config& config, const filters::FunctionFilter* filter,
@@ -36,8 +43,10 @@ class Decider {
   // The function's bits (decision_table.h), which it also stores where hooks look them up, as far
   // as ModuleTable::Store does. 0, and nothing stored, when they cannot be found out, or when
   // readers cannot be told of the function's module; `*lost` then says why. The calling thread runs
-  // the function, and `recorder` is its own. Async-signal-safe.
-  uint16_t Decide(uint64_t function, Recorder* recorder, format::Counter* lost);
+  // the function, from an entry hook with this frame address, and `recorder` is its own.
+  // Async-signal-safe.
+  uint16_t Decide(uint64_t function, uint64_t frame_address, Recorder* recorder,
+                  format::Counter* lost);
   // See RecorderShared::learn. Async-signal-safe.
   void Learn(uint64_t function);
 
@@ -47,36 +56,31 @@ class Decider {
   // Does this address of code lie in this function, which was decided about?
   bool IsInside(uint64_t function, uint64_t address);
 
-  // The functions decided to be recorded. Background thread. Null while the entry's thread has not
-  // finished it; index < logged_count().
-  size_t logged_count() const;
-  const DecidedFunction* logged(size_t index) const;
-  // In a forked child: gives up what other threads were about to log.
-  void AfterFork();
+  // The functions decided to be recorded.
+  const AppendLog<DecidedFunction>& functions() const { return functions_; }
+  // Hooks of all functions that were decided about in code that lasts; when hooks may be erased.
+  const AppendLog<SeenHook>& hooks() const { return hooks_; }
+  // In a forked child.
+  void AfterFork() {
+    functions_.AfterFork();
+    hooks_.AfterFork();
+  }
 
  private:
-  static constexpr size_t kBlockEntries = 1024;
-  static constexpr size_t kBlocks = 1024;
-  struct Block {
-    std::atomic<bool> ready[kBlockEntries];
-    DecidedFunction functions[kBlockEntries];
-  };
-
-  uint16_t DecideOnOwnStack(uint64_t function, Recorder* recorder, format::Counter* lost);
+  uint16_t DecideOnOwnStack(uint64_t function, uint64_t frame_address, Recorder* recorder,
+                            format::Counter* lost);
   // What its module keeps for it; 0: nothing.
   static uint16_t Kept(const Module* module, uint64_t function);
   bool IsThreadMachinery(uint64_t return_address);
   uint16_t Bits(const filters::Decision& decided) const;
-  void Log(const DecidedFunction& function);
-  // The block that holds this entry, mapped when it is missing; null without memory.
-  Block* BlockOf(size_t index);
 
   const filters::FunctionFilter* filter_;
   ModuleTable* modules_;
   bool measured_mode_;
   bool depth_limited_;
-  std::atomic<size_t> logged_{0};
-  std::atomic<Block*> blocks_[kBlocks] = {};
+  bool logs_hooks_;
+  AppendLog<DecidedFunction> functions_;
+  AppendLog<SeenHook> hooks_;
 };
 
 }  // namespace autotrace

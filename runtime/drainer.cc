@@ -110,12 +110,12 @@ void Drainer::EmitModule(const ModuleChange& change, bool in_ring) {
 }
 
 void Drainer::EmitFunctions() {
-  const size_t count = decider_->logged_count();
+  const size_t count = decider_->functions().count();
   constexpr size_t kBlockBytes = 1 << 20;
   std::string payload;
   for (size_t i = functions_emitted_; i < count; ++i) {
     // A thread that is stopped in the middle of its entry keeps no others back.
-    const DecidedFunction* function = decider_->logged(i);
+    const DecidedFunction* function = decider_->functions().at(i);
     if (function == nullptr || functions_emitted_early_.count(i) > 0) continue;
     functions_emitted_early_.insert(i);
     if (function->address == 0) continue;

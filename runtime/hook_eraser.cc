@@ -44,11 +44,14 @@ void HookEraser::Decide(const Module& module, uint64_t function, uint64_t called
   Function& decided = functions_[function];
   decided.wanted = wanted;
   for (const uint64_t address : decided.sites) pending_[sites_[address].module].push_back(address);
-  if (wanted) return;
-  symbolizer::Symbol symbol;
   // The call's own instruction, which the address is behind.
-  if (!module.image.FindFunction(called_from - 1 - module.load_bias, &symbol) || symbol.size == 0) {
-    ++totals_.without_symbol;
+  const uint64_t call = called_from - 1 - module.load_bias;
+  symbolizer::Symbol symbol;
+  const bool is_own = module.image.FindFunction(function - module.load_bias, &symbol) &&
+                      call - symbol.address < symbol.size;
+  // (Looking for what an address lies inside of takes an index that the first look makes.)
+  if (!is_own && (!module.image.FindFunction(call, &symbol) || symbol.size == 0)) {
+    if (!wanted) ++totals_.without_symbol;
     return;
   }
   const uint64_t begin = module.load_bias + symbol.address;

@@ -2,10 +2,10 @@
 // the calls of hooks that stand for them are found (hook_sites.h) and erased (code_writer.h), and
 // can be restored when the decision changes.
 //
-// It works on what the decider tells: a function that was decided about, and from where its hook
-// was called. The body that this lies in is disassembled once. Calls that stand there for functions
-// that nobody has decided about yet are remembered until somebody does. Background thread only. A
-// module stays mapped while Apply works on it; Forget says that it goes.
+// It works on what the decider tells: a function that was decided about, wanted or not, and from
+// where its hook was called. The body that this lies in is disassembled once. Calls that stand
+// there for functions that nobody has decided about yet are remembered until somebody does.
+// Background thread only. A module stays mapped while Apply works on it; Forget says that it goes.
 #ifndef AUTOTRACE_RUNTIME_HOOK_ERASER_H_
 #define AUTOTRACE_RUNTIME_HOOK_ERASER_H_
 
@@ -46,8 +46,8 @@ class HookEraser {
   // Loads what it needs. False, with the reason, when nothing can be erased.
   bool Load(std::string* reason) { return finder_.Load(reason); }
 
-  // `function` was decided not to be wanted, or, later, to be wanted after all. `called_from`:
-  // where its hook was called, an address in the body that the call stands in.
+  // `function` was decided to be wanted or not, perhaps otherwise than before. `called_from`: where
+  // its hook was called, an address in the body that the call stands in.
   void Decide(const Module& module, uint64_t function, uint64_t called_from, bool wanted);
   // Erases and restores what was decided since the last time.
   void Apply();

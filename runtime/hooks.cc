@@ -8,6 +8,8 @@
 // of hooks, ours (record_only/CMakeLists.txt).
 #include <stdint.h>
 
+#include <vector>
+
 #include "runtime/session.h"
 #include "runtime/signal_stack_hooks.h"
 #include "runtime/thread_slot.h"
@@ -74,6 +76,8 @@ __attribute__((always_inline)) inline void Leave(void* function_pointer, uint64_
   t_slot.active = recorder;
 }
 
+std::vector<uint64_t> HookAddresses();
+
 #if AUTOTRACE_STATIC
 // Before the program's own constructors and after its destructors: the first and last place that
 // is not reserved.
@@ -85,7 +89,7 @@ __attribute__((always_inline)) inline void Leave(void* function_pointer, uint64_
 #endif
 
 __attribute__((constructor AUTOTRACE_ORDER)) void LibraryIsLoaded() {
-  Session::StartFromEnvironment();
+  Session::StartFromEnvironment(HookAddresses());
   if (Session::Current() != nullptr) FindOutAboutSignalStacks();
 }
 
@@ -113,6 +117,21 @@ AUTOTRACE_HOOK void autotrace_hook_enter_libc(void* function, void* call_site) {
 AUTOTRACE_HOOK void autotrace_hook_exit_libc(void* function, void*) {
   autotrace::Leave(function, AUTOTRACE_CFA);
 }
+
+namespace autotrace {
+namespace {
+
+std::vector<uint64_t> HookAddresses() {
+  std::vector<uint64_t> addresses;
+  for (auto* hook : {&autotrace_hook_enter, &autotrace_hook_exit, &autotrace_hook_enter_libc,
+                     &autotrace_hook_exit_libc}) {
+    addresses.push_back(reinterpret_cast<uint64_t>(hook));
+  }
+  return addresses;
+}
+
+}  // namespace
+}  // namespace autotrace
 
 #if AUTOTRACE_STATIC
 __asm__(".globl __cyg_profile_func_enter\n\t.set __cyg_profile_func_enter, autotrace_hook_enter");

@@ -37,7 +37,7 @@ void Recorder::Enter(uint64_t function, uint64_t call_site, uint64_t frame_addre
   uint64_t word = shared_->decisions.Lookup(function);
   if (word == 0) {
     auto lost = format::Counter::kDroppedNoMemory;
-    const uint16_t decided = shared_->decide(function, this, &lost);
+    const uint16_t decided = shared_->decide(function, frame_address, this, &lost);
     if (decided == 0) return shared_->ring.Count(lost);
     word = FunctionWord(function, decided | decision::kKnown);
   }

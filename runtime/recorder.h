@@ -63,7 +63,8 @@ struct RecorderShared {
 
   // Decides about a function that `decisions` does not hold, and stores the result there. Returns
   // its bits; 0, and the cause in `*lost`, when calls of it cannot be recorded now.
-  uint16_t (*decide)(uint64_t function, Recorder* recorder, format::Counter* lost) = nullptr;
+  uint16_t (*decide)(uint64_t function, uint64_t frame_address, Recorder* recorder,
+                     format::Counter* lost) = nullptr;
   // A function that is measured (decision::kMeasured) was slow, and is running. Null: nobody needs
   // to know besides `decisions`.
   void (*learn)(uint64_t function) = nullptr;

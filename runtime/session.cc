@@ -58,7 +58,7 @@ filters::Config PossibleHere(filters::Config config) {
 
 }  // namespace
 
-void Session::StartFromEnvironment() {
+void Session::StartFromEnvironment(std::vector<uint64_t> hooks) {
   // The environment of a set-uid program belongs to somebody else.
   if (!EnvironmentAsks() || getauxval(AT_SECURE) != 0) {
     g_state.store(SessionState::kOff, std::memory_order_release);
@@ -75,7 +75,8 @@ void Session::StartFromEnvironment() {
       if (!loaded.error.empty()) {
         Log(loaded.error + "; this run is not traced");
       } else {
-        auto* session = new Session(PossibleHere(loaded.config));  // never destroyed
+        auto* session =
+            new Session(PossibleHere(loaded.config), std::move(hooks));  // never destroyed
         // Before Begin: the background thread and the hooks find it there.
         current_ = session;
         if (session->Begin()) {
@@ -92,8 +93,11 @@ void Session::StartFromEnvironment() {
   g_state.store(state, std::memory_order_release);
 }
 
-Session::Session(const filters::Config& config)
-    : config_(config), filter_(config_), decider_(config_, &filter_, &modules_) {}
+Session::Session(const filters::Config& config, std::vector<uint64_t> hooks)
+    : config_(config),
+      filter_(config_),
+      decider_(config_, &filter_, &modules_),
+      erasing_(std::move(hooks), &decider_) {}
 
 bool Session::Begin() {
   InitializeClock();
@@ -118,8 +122,9 @@ bool Session::Begin() {
   for (size_t i = 0; i < filter_.thresholds().size() && i < decision::kNoThreshold; ++i) {
     shared_.thresholds[i] = TicksFromNanos(filter_.thresholds()[i]);
   }
-  shared_.decide = [](uint64_t function, Recorder* recorder, format::Counter* lost) {
-    return current_->decider_.Decide(function, recorder, lost);
+  shared_.decide = [](uint64_t function, uint64_t frame_address, Recorder* recorder,
+                      format::Counter* lost) {
+    return current_->decider_.Decide(function, frame_address, recorder, lost);
   };
   shared_.learn = [](uint64_t function) { current_->decider_.Learn(function); };
   if (SendsLive() && !config_.recorded()) {

@@ -22,6 +22,7 @@
 #include "runtime/drainer.h"
 #include "runtime/fork_gate.h"
 #include "runtime/fork_mark.h"
+#include "runtime/hook_erasing.h"
 #include "runtime/live_exporter.h"
 #include "runtime/module_table.h"
 #include "runtime/recorder.h"
@@ -48,7 +49,8 @@ class Session {
  public:
   // Reads the configuration and starts tracing if it says so. Prints one line and stays off when
   // something is wrong. Called once, by the library's constructor.
-  static void StartFromEnvironment();
+  // `hooks`: the addresses of this library's hooks.
+  static void StartFromEnvironment(std::vector<uint64_t> hooks);
   // Null when off.
   static Session* Current() { return current_; }
 
@@ -82,7 +84,7 @@ class Session {
   pthread_key_t thread_key() const { return thread_key_; }
 
  private:
-  explicit Session(const filters::Config& config);
+  Session(const filters::Config& config, std::vector<uint64_t> hooks);
 
   void BecomeTheChild();
   static void EndFork();
@@ -122,6 +124,7 @@ class Session {
   RecorderPool pool_{&shared_};
   ModuleTable modules_{&shared_.decisions};
   Decider decider_;
+  HookErasing erasing_;
   std::unique_ptr<Drainer> drainer_;
   RunFolder run_;
   // How far everything was sent; while the live exporter lives, and longer.

@@ -70,6 +70,7 @@ void Session::RunInBackground() {
         const ForkGate::Inside inside(&gate_);
         pass = drainer_->Pass();
         if (pass.ring_use > kQuietUse) quiet_since_ = MonotonicNanos();
+        if (erasing_.Look()) idle_passes_ = 0;
         Housekeeping(MonotonicNanos());
       }
       if (flush == flush_done_.load(std::memory_order_relaxed)) {
@@ -123,6 +124,7 @@ void Session::Housekeeping(uint64_t now) {
     return;
   }
   last_housekeeping_ = now;
+  erasing_.Apply();
   drainer_->EmitGoneModules();
   pool_.GiveMemoryBack();
   if (now - quiet_since_ > kQuietTime) shared_.ring.Shrink();
@@ -199,7 +201,9 @@ void Session::TellOfUnsent(const Spool::Outcome& outcome) const {
 void Session::WriteSummary() {
   SummaryFacts facts;
   facts.spans = drainer_->recorded_spans();
-  facts.functions = decider_.logged_count();
+  facts.functions = decider_.functions().count();
+  facts.hooks = erasing_.counts();
+  facts.why_no_hooks_erased = erasing_.reason();
   for (int i = 0; i < static_cast<int>(format::Counter::kCount); ++i) {
     facts.counters[i] = shared_.ring.header()->counters[i].load(std::memory_order_relaxed);
   }

@@ -52,7 +52,8 @@ bool Session::BeforeFork() {
     t_slot.forked_by = t_slot.at_fork->PinCurrent();
   }
   const bool is_quiet = gate_.Close(kForkTimeout);
-  return cleaner_gate_.Close(kForkTimeout) && is_quiet;
+  t_slot.fork_is_quiet = cleaner_gate_.Close(kForkTimeout) && is_quiet;
+  return t_slot.fork_is_quiet;
 }
 
 void Session::AfterForkInParent() {
@@ -99,6 +100,7 @@ void Session::BecomeTheChild() {
     shared_.module_records.Clear();
     modules_.AfterFork(t_slot.closes);
     decider_.AfterFork();
+    if (!t_slot.fork_is_quiet) erasing_.AbandonInChild();
     if (!CreateRing()) {
       g_state.store(SessionState::kOff, std::memory_order_release);
       AbandonThread();

@@ -17,6 +17,26 @@ constexpr Cause kCauses[] = {
     {format::Counter::kDroppedExport, "not taken by the endpoint"},
 };
 
+std::string HooksText(const ErasedHooks& hooks) {
+  std::string text = std::to_string(hooks.erased) + " calls of hooks erased, of " +
+                     std::to_string(hooks.functions) + " functions that are not recorded";
+  const struct {
+    uint64_t count;
+    const char* description;
+  } left[] = {
+      {hooks.unknown_function, "calls left: for which function is not certain"},
+      {hooks.unknown_form, "calls left: they cannot be erased in one byte"},
+      {hooks.changed, "calls left: something else has changed the code, as debuggers do"},
+      {hooks.not_writable, "calls left: the code cannot be made writable"},
+      {hooks.without_symbol, "functions left: nothing says where they end"},
+      {hooks.undecodable, "functions left: they could not be disassembled"},
+  };
+  for (const auto& [count, description] : left) {
+    if (count > 0) text += "\n  " + std::to_string(count) + " " + description;
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string SummaryText(const SummaryFacts& facts) {
@@ -33,6 +53,10 @@ std::string SummaryText(const SummaryFacts& facts) {
   if (details > 0) {
     text += "\nmissing " + std::to_string(details) +
             " names or attributes of spans: the ring was full: raise ring_size";
+  }
+  if (facts.hooks.erased > 0 || facts.hooks.left() > 0) text += "\n" + HooksText(facts.hooks);
+  if (!facts.why_no_hooks_erased.empty()) {
+    text += "\nno hooks erased: " + facts.why_no_hooks_erased;
   }
   if (!facts.endpoint.empty()) text += "\nsent to " + facts.endpoint;
   if (!facts.run_path.empty()) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/hook_eraser.h"
 #include "runtime/trace_format.h"
 
 namespace autotrace {
@@ -16,8 +17,10 @@ struct SummaryFacts {
   uint64_t spans = 0;  // that can be looked at
   uint64_t functions = 0;
   uint64_t counters[static_cast<int>(format::Counter::kCount)] = {};
-  std::string run_path;  // empty: not recorded to disk
-  std::string endpoint;  // empty: not exported
+  ErasedHooks hooks;
+  std::string why_no_hooks_erased;  // empty: they were, or nothing was to be erased
+  std::string run_path;             // empty: not recorded to disk
+  std::string endpoint;             // empty: not exported
 };
 
 // Lines without a trailing newline on the last.

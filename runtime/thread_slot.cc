@@ -7,7 +7,7 @@
 
 namespace autotrace {
 
-thread_local constinit ThreadSlot t_slot = {nullptr, nullptr, 0, {}, 0, nullptr, {}, 0};
+thread_local constinit ThreadSlot t_slot = {nullptr, nullptr, 0, {}, 0, nullptr, false, {}, 0};
 
 Recorder* RecorderForThisThread() {
   if (t_slot.active != nullptr) return t_slot.active;

@@ -19,7 +19,8 @@ struct ThreadSlot {
   // was to be; 0: as large as usual.
   OuterParent outer;
   uint64_t stack_size;
-  Recorder* at_fork;  // `active`, while this thread forks
+  Recorder* at_fork;   // `active`, while this thread forks
+  bool fork_is_quiet;  // meanwhile no thread of ours is at work
   // In a child that is not traced: the span that forked it, for programs that it starts.
   OuterParent forked_by;
   uint64_t closes;  // how many calls of dlclose(3) the thread is inside of

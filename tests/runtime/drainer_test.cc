@@ -218,8 +218,11 @@ TEST_CASE("functions and modules stand in front of the records that refer to the
   Pipeline pipeline;
   pipeline.modules().AddLoaded(ExecutablePath());
   g_decider = &pipeline.decider();
-  pipeline.program().shared().decide = [](uint64_t function, Recorder* recorder, Counter* lost) {
-    return g_decider->Decide(function, recorder, lost);
+  pipeline.program().shared().decide = [](uint64_t function, uint64_t, Recorder* recorder,
+                                          Counter* lost) {
+    // (The decider looks at what lies there, and the fake thread's addresses are nobody's.)
+    const auto frame_address = reinterpret_cast<uint64_t>(__builtin_frame_address(0));
+    return g_decider->Decide(function, frame_address, recorder, lost);
   };
   MemorySink sink;
   pipeline.drainer().AddSink(&sink);

@@ -12,7 +12,7 @@ namespace {
 DecisionTable* g_decisions = nullptr;
 std::atomic<int> g_decisions_asked_for{0};
 
-uint16_t DecideToRecord(uint64_t function, Recorder*, format::Counter*) {
+uint16_t DecideToRecord(uint64_t function, uint64_t, Recorder*, format::Counter*) {
   ++g_decisions_asked_for;
   g_decisions->Store(function, kRecorded);
   return kRecorded;

@@ -26,7 +26,7 @@ struct Shared : RecorderShared {
     options.folder = "";
     REQUIRE(ring.Create(options));
     REQUIRE(decisions.Initialize());
-    decide = [](uint64_t, Recorder*, format::Counter*) -> uint16_t {
+    decide = [](uint64_t, uint64_t, Recorder*, format::Counter*) -> uint16_t {
       return decision::kKnown | decision::kRecord;
     };
   }

@@ -1,0 +1,54 @@
+#include "runtime/hook_erasing.h"
+
+#include "runtime/clock.h"
+
+namespace autotrace {
+namespace {
+
+// The ring fills while this goes on.
+constexpr uint64_t kLongestLook = 1'000'000;
+
+}  // namespace
+
+// Is there anything to erase? The eraser costs a library and memory.
+bool HookErasing::Begin() {
+  if (eraser_ != nullptr) return true;
+  if (!reason_.empty()) return false;
+  const AppendLog<SeenHook>& log = decider_->hooks();
+  for (; seen_ < log.count(); ++seen_) {
+    const SeenHook* hook = log.at(seen_);
+    if (hook == nullptr) return false;
+    if (hook->module == nullptr || hook->has_effect) continue;
+    auto eraser = std::make_unique<HookEraser>(hooks_);
+    if (!eraser->Load(&reason_)) return false;
+    eraser_ = std::move(eraser);
+    return true;
+  }
+  return false;
+}
+
+bool HookErasing::Look() {
+  if (!Begin()) return false;
+  const uint64_t end = MonotonicNanos() + kLongestLook;
+  const AppendLog<SeenHook>& log = decider_->hooks();
+  for (; looked_at_ < log.count(); ++looked_at_) {
+    const SeenHook* hook = log.at(looked_at_);
+    if (hook == nullptr) return false;
+    if (hook->module == nullptr) continue;
+    if (MonotonicNanos() > end) return true;
+    eraser_->Decide(*hook->module, hook->function, hook->called_from, hook->has_effect);
+    hook->module->image.LimitResidentPages();
+  }
+  return false;
+}
+
+void HookErasing::AbandonInChild() {
+  static_cast<void>(eraser_.release());  // it may be in the middle of anything
+  looked_at_ = 0;
+}
+
+void HookErasing::Apply() {
+  if (eraser_ != nullptr) eraser_->Apply();
+}
+
+}  // namespace autotrace
