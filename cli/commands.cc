@@ -103,6 +103,7 @@ int RunAutotracer(int argc, char** argv) {
     AddCleanCommand(&app, &context);
     AddRecoverCommand(&app, &context);
     AddPushCommand(&app, &context);
+    AddCtlCommand(&app, &context);
     return FlushOutput(Parse(&app, &context, std::vector<std::string>(argv + 1, argv + argc)));
   } catch (const std::exception& error) {
     PrintMessage(error.what());

@@ -108,7 +108,7 @@ std::vector<ConfigKey> SwitchKeys() {
       {"start",
        "AUTOTRACE_START",
        {},
-       "`running`, or `paused` until the program starts tracing itself",
+       "`running`, or `paused` until `autotracer ctl PID on`",
        [](const YamlValue& value, Config* config, ValueError* error) {
          return ReadEither(value, "running", "paused", &config->start_paused, error);
        },

@@ -105,6 +105,12 @@ uint64_t ReturnAddressOfHook(uint64_t frame_address) {
 #endif
 }
 
+// Bits of Decider::logged_.
+constexpr uint16_t kNameLogged = decision::kRecord;
+constexpr uint16_t kHookLogged = decision::kHideSubtree;
+
+bool HasEffect(uint16_t bits) { return (bits & (decision::kRecord | decision::kHideSubtree)) != 0; }
+
 // Does a call instruction end right before this address? (x86-64: E8 rel32, FF /2.)
 bool FollowsCall(uint64_t address) {
 #ifdef __x86_64__
@@ -127,7 +133,8 @@ Decider::Decider(const filters::Config& config, const filters::FunctionFilter* f
       modules_(modules),
       measured_mode_(config.min_duration_mode == filters::DurationMode::kFunction),
       depth_limited_(config.max_depth != 0),
-      logs_hooks_(config.patch && config.thread) {}
+      logs_hooks_(config.patch && config.thread),
+      has_logged_(logged_.Initialize()) {}
 
 uint16_t Decider::Decide(uint64_t function, uint64_t frame_address, Recorder* recorder,
                          format::Counter* lost) {
@@ -170,16 +177,21 @@ uint16_t Decider::DecideOnOwnStack(uint64_t function, uint64_t frame_address, Re
   uint16_t bits = Kept(module, function);
   if (bits == 0) {
     const SeenFunction seen(module, function);
-    bits = Bits(filter_->Decide(seen));
+    const filters::FunctionFilter* filter = filter_.load(std::memory_order_acquire);
+    bits = Bits(filter->Decide(seen), *filter);
     is_certain = seen.is_certain();
-    // Before any table has it: whoever records it must find its name logged.
-    if ((bits & decision::kRecord) != 0 && module != nullptr) {
-      // (Without memory for it, readers find the function's name in its binary.)
+    // Before any table has it: whoever records it must find its name logged. (Without memory for
+    // it, readers find the function's name in its binary.)
+    if (module != nullptr && (bits & decision::kRecord) != 0 &&
+        !WasLogged(*module, function, kNameLogged)) {
       functions_.Add({function, module->id, bits, seen.linker_name()});
+      NoteLogged(*module, function, kNameLogged);
     }
-    if (logs_hooks_ && module != nullptr && module->lasts) {
-      constexpr uint16_t kHasEffect = decision::kRecord | decision::kHideSubtree;
-      hooks_.Add({module, function, ReturnAddressOfHook(frame_address), (bits & kHasEffect) != 0});
+    if (logs_hooks_ && module != nullptr && module->lasts &&
+        !WasLogged(*module, function, kHookLogged)) {
+      hooks_.Add(
+          {module, function, ReturnAddressOfHook(frame_address), autotrace::HasEffect(bits)});
+      NoteLogged(*module, function, kHookLogged);
     }
     if (is_certain && module != nullptr && module->keeps_decisions) {
       module->decisions.Store(function, bits);
@@ -195,6 +207,33 @@ uint16_t Decider::DecideOnOwnStack(uint64_t function, uint64_t frame_address, Re
   return bits;
 }
 
+bool Decider::WasLogged(const Module& module, uint64_t function, uint16_t what) const {
+  return module.lasts && has_logged_ && (DecisionOf(logged_.Lookup(function)) & what) != 0;
+}
+
+void Decider::NoteLogged(const Module& module, uint64_t function, uint16_t what) {
+  if (!module.lasts || !has_logged_) return;
+  logged_.Store(function, DecisionOf(logged_.Lookup(function)) | what);
+}
+
+bool Decider::HasEffect(const Module& module, uint64_t function) {
+  struct Question {
+    Decider* decider;
+    const Module* module;
+    uint64_t function;
+    bool result;
+  } question = {this, &module, function, true};
+  CallOnOwnStack(
+      [](void* argument) {
+        auto* q = static_cast<Question*>(argument);
+        const filters::FunctionFilter* filter = q->decider->filter_.load(std::memory_order_acquire);
+        const SeenFunction seen(const_cast<Module*>(q->module), q->function);
+        q->result = autotrace::HasEffect(q->decider->Bits(filter->Decide(seen), *filter));
+      },
+      &question);
+  return question.result;
+}
+
 void Decider::Learn(uint64_t function) {
   Module* module = modules_->See(function).module;
   if (module == nullptr || !module->keeps_decisions) return;
@@ -204,7 +243,8 @@ void Decider::Learn(uint64_t function) {
   }
 }
 
-uint16_t Decider::Bits(const filters::Decision& decided) const {
+uint16_t Decider::Bits(const filters::Decision& decided,
+                       const filters::FunctionFilter& filter) const {
   if (decided.verdict == filters::Verdict::kHideSubtree) {
     return decision::kKnown | decision::kHideSubtree;
   }
@@ -215,7 +255,7 @@ uint16_t Decider::Bits(const filters::Decision& decided) const {
   if (decided.named_exactly) bits |= decision::kNamedExactly;
   if (decided.starts_trace) bits |= decision::kStartsTrace;
   if (depth_limited_) bits |= decision::kDepthLimited;
-  if (measured_mode_ && filter_->thresholds()[threshold] > 0) bits |= decision::kMeasured;
+  if (measured_mode_ && filter.thresholds()[threshold] > 0) bits |= decision::kMeasured;
   return bits;
 }
 

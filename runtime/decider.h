@@ -9,6 +9,7 @@
 
 #include <stdint.h>
 
+#include <atomic>
 #include <string_view>
 
 #include "filters/config.h"
@@ -47,6 +48,13 @@ class Decider {
   // Async-signal-safe.
   uint16_t Decide(uint64_t function, uint64_t frame_address, Recorder* recorder,
                   format::Counter* lost);
+  // From here on decides by this filter, which stays; what was decided before is the caller's to
+  // forget, also what threads decide at this moment. Background thread.
+  void set_filter(const filters::FunctionFilter* filter) {
+    filter_.store(filter, std::memory_order_release);
+  }
+  // Would a function that was decided about be recorded, or hide others, by the present filter?
+  bool HasEffect(const Module& module, uint64_t function);
   // See RecorderShared::learn. Async-signal-safe.
   void Learn(uint64_t function);
 
@@ -64,6 +72,7 @@ class Decider {
   void AfterFork() {
     functions_.AfterFork();
     hooks_.AfterFork();
+    logged_.AfterFork();
   }
 
  private:
@@ -72,15 +81,20 @@ class Decider {
   // What its module keeps for it; 0: nothing.
   static uint16_t Kept(const Module* module, uint64_t function);
   bool IsThreadMachinery(uint64_t return_address);
-  uint16_t Bits(const filters::Decision& decided) const;
+  uint16_t Bits(const filters::Decision& decided, const filters::FunctionFilter& filter) const;
+  bool WasLogged(const Module& module, uint64_t function, uint16_t what) const;
+  void NoteLogged(const Module& module, uint64_t function, uint16_t what);
 
-  const filters::FunctionFilter* filter_;
+  std::atomic<const filters::FunctionFilter*> filter_;
   ModuleTable* modules_;
   bool measured_mode_;
   bool depth_limited_;
-  bool logs_hooks_;
+  const bool logs_hooks_;
   AppendLog<DecidedFunction> functions_;
   AppendLog<SeenHook> hooks_;
+  // What the two hold of code that lasts, because functions are decided about more than once.
+  DecisionTable logged_;
+  const bool has_logged_;
 };
 
 }  // namespace autotrace

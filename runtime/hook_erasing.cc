@@ -10,6 +10,22 @@ constexpr uint64_t kLongestLook = 1'000'000;
 
 }  // namespace
 
+bool HookErasing::HasEffect(const SeenHook& hook) const {
+  return decided_again_ ? decider_->HasEffect(*hook.module, hook.function) : hook.has_effect;
+}
+
+void HookErasing::DecideAgain() {
+  decided_again_ = true;
+  seen_ = 0;
+  if (eraser_ == nullptr) return;
+  for (size_t i = 0; i < looked_at_; ++i) {
+    const SeenHook* hook = decider_->hooks().at(i);
+    if (hook == nullptr || hook->module == nullptr) continue;
+    eraser_->Decide(*hook->module, hook->function, hook->called_from, HasEffect(*hook));
+    hook->module->image.LimitResidentPages();
+  }
+}
+
 // Is there anything to erase? The eraser costs a library and memory.
 bool HookErasing::Begin() {
   if (eraser_ != nullptr) return true;
@@ -18,7 +34,7 @@ bool HookErasing::Begin() {
   for (; seen_ < log.count(); ++seen_) {
     const SeenHook* hook = log.at(seen_);
     if (hook == nullptr) return false;
-    if (hook->module == nullptr || hook->has_effect) continue;
+    if (hook->module == nullptr || HasEffect(*hook)) continue;
     auto eraser = std::make_unique<HookEraser>(hooks_);
     if (!eraser->Load(&reason_)) return false;
     eraser_ = std::move(eraser);
@@ -36,7 +52,7 @@ bool HookErasing::Look() {
     if (hook == nullptr) return false;
     if (hook->module == nullptr) continue;
     if (MonotonicNanos() > end) return true;
-    eraser_->Decide(*hook->module, hook->function, hook->called_from, hook->has_effect);
+    eraser_->Decide(*hook->module, hook->function, hook->called_from, HasEffect(*hook));
     hook->module->image.LimitResidentPages();
   }
   return false;

@@ -21,12 +21,14 @@ namespace autotrace {
 class HookErasing {
  public:
   // `hooks`: the addresses of the hooks.
-  HookErasing(std::vector<uint64_t> hooks, const Decider* decider)
+  HookErasing(std::vector<uint64_t> hooks, Decider* decider)
       : hooks_(std::move(hooks)), decider_(decider) {}
 
   // Looks at what was decided since the last time, as much as can be looked at in about a
   // millisecond. True: there is more.
   bool Look();
+  // After the decider has got another filter: hands on again what was handed on before.
+  void DecideAgain();
   // Erases and restores. Makes pages of code writable meanwhile: not to be called very often.
   void Apply();
 
@@ -40,13 +42,15 @@ class HookErasing {
 
  private:
   bool Begin();
+  bool HasEffect(const SeenHook& hook) const;
 
   std::vector<uint64_t> hooks_;
-  const Decider* decider_;
+  Decider* decider_;
   std::unique_ptr<HookEraser> eraser_;
   std::string reason_;
   size_t seen_ = 0;       // entries of the decider's log that were looked for a first one to erase
   size_t looked_at_ = 0;  // that were handed on
+  bool decided_again_ = false;
 };
 
 }  // namespace autotrace

@@ -310,6 +310,14 @@ bool ModuleTable::IsThere(Module* module) {
   return module->identity.Holds();
 }
 
+void ModuleTable::ForgetKeptDecisions() {
+  for (size_t index = 0; index < size(); ++index) {
+    Module* module = at(index);
+    if (module == nullptr || !module->keeps_decisions) continue;
+    module->decisions.ForgetIf([](uint64_t) { return true; });
+  }
+}
+
 void ModuleTable::AfterFork(uint64_t own_closes) {
   closes_ended_.store(closes_begun_.load(std::memory_order_relaxed) - own_closes,
                       std::memory_order_relaxed);

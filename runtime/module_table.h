@@ -78,6 +78,9 @@ class ModuleTable {
   // functions which were decided about. Background thread.
   void FindGone(std::vector<ModuleChange>* gone);
 
+  // Forgets what modules keep for their return. Background thread.
+  void ForgetKeptDecisions();
+
   // Everything is to be told again, and no other thread of before is at work. In a forked child;
   // `own_closes`: how many calls of dlclose(3) its thread is inside of.
   void AfterFork(uint64_t own_closes);

@@ -237,7 +237,7 @@ void Recorder::EndFrame(Frame* frame, uint64_t end, uint16_t flags, ThrownExcept
     AllowFastEntries();
   }
   if (bits & decision::kMeasured) {
-    const uint64_t threshold = shared_->thresholds[bits & decision::kThresholdMask];
+    const uint64_t threshold = shared_->Threshold(bits);
     if (end - frame->start >= threshold) {
       LearnThatItIsSlow(frame->function & format::kAddressMask,
                         (flags & (format::kSpanMissedExit | format::kSpanUnfinished)) == 0);
@@ -245,7 +245,7 @@ void Recorder::EndFrame(Frame* frame, uint64_t end, uint16_t flags, ThrownExcept
   }
   if (!frame->is_span()) return Publish(frame);
 
-  const uint64_t threshold = shared_->thresholds[bits & decision::kThresholdMask];
+  const uint64_t threshold = shared_->Threshold(bits);
   const bool keep = frame->sequence != 0 || (bits & decision::kManual) ||
                     end - frame->start >= threshold ||
                     ((flags & format::kSpanError) && shared_->keep_errors);

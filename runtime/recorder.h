@@ -54,8 +54,17 @@ struct RecorderShared {
   // When open frames were last copied into the ring, in ticks; while they are being copied, the
   // highest number. What was open then and gets its identity later says so in a record.
   std::atomic<uint64_t> open_frames_copied{0};
-  uint64_t thresholds[128] = {};  // ticks, by decision::kThresholdMask
-  uint32_t max_depth = 0;         // 0: none
+  // Minimum durations in ticks, by the bits of decision::kThresholdMask.
+  uint64_t Threshold(uint16_t decision_bits) const {
+    return __atomic_load_n(&thresholds[decision_bits & decision::kThresholdMask], __ATOMIC_RELAXED);
+  }
+  void SetThreshold(size_t index, uint64_t ticks) {
+    __atomic_store_n(&thresholds[index], ticks, __ATOMIC_RELAXED);
+  }
+  uint64_t thresholds[128] = {};
+  uint32_t max_depth = 0;  // 0: none
+  // Spans that the program begins by hand are left out, too.
+  std::atomic<bool> paused{false};
   // The recording ends: what threads go on to call leaves nothing.
   std::atomic<bool> stopped{false};
   bool callers = true;
@@ -137,8 +146,7 @@ class Recorder {
     }
     const uint64_t duration = FastNow() - frame->start;
     uint64_t sequence = frame->sequence;
-    if (duration < shared_->thresholds[DecisionOf(frame->function) & decision::kThresholdMask] &&
-        sequence == 0) {
+    if (duration < shared_->Threshold(DecisionOf(frame->function)) && sequence == 0) {
       Publish(frame);
       return true;
     }

@@ -8,6 +8,7 @@
 namespace autotrace {
 
 uint64_t Recorder::BeginManual(std::string_view name, uint64_t frame_address) {
+  if (shared_->paused.load(std::memory_order_relaxed)) return 0;
   if (!EnterStackOf(frame_address, 0)) return 0;
   // Only what lies strictly below: the function that this is inlined into has the same address.
   PruneDeadFrames(0, frame_address - 1, format::kSpanMissedExit);

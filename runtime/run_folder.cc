@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "runtime/clock.h"
+#include "runtime/control_page.h"
 #include "runtime/private_files.h"
 #include "runtime/ring.h"
 #include "runtime/sent_file.h"
@@ -56,7 +57,7 @@ std::string_view ProcessIn(std::string_view file) {
   constexpr size_t kKeyDigits = 16;
   constexpr std::string_view kDigits = "0123456789abcdef";
   if (!file.ends_with(".seg") && !file.ends_with(".summary") && !file.ends_with(".lock") &&
-      !file.ends_with(kSentSuffix)) {
+      !file.ends_with(kSentSuffix) && !file.ends_with(kControlSuffix)) {
     return {};
   }
   const size_t dash = file.find_first_not_of(kDigits.substr(0, 10));

@@ -120,8 +120,10 @@ bool Session::Begin() {
   shared_.callers = config_.callers;
   shared_.max_depth = config_.max_depth;
   for (size_t i = 0; i < filter_.thresholds().size() && i < decision::kNoThreshold; ++i) {
-    shared_.thresholds[i] = TicksFromNanos(filter_.thresholds()[i]);
+    shared_.SetThreshold(i, TicksFromNanos(filter_.thresholds()[i]));
   }
+  paused_ = config_.start_paused;
+  if (paused_) ChangeFilter();
   shared_.decide = [](uint64_t function, uint64_t frame_address, Recorder* recorder,
                       format::Counter* lost) {
     return current_->decider_.Decide(function, frame_address, recorder, lost);
@@ -141,6 +143,7 @@ bool Session::Begin() {
 
   OpenSinks();
   if (segments_ == nullptr && !SendsLive()) return false;
+  OpenControl();
   if (pthread_key_create(&thread_key_, &ThreadEnds) != 0) return false;
   pthread_atfork(
       [] {

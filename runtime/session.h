@@ -18,6 +18,7 @@
 #include "filters/function_filter.h"
 #include "runtime/background_thread.h"
 #include "runtime/clock.h"
+#include "runtime/control_page.h"
 #include "runtime/decider.h"
 #include "runtime/drainer.h"
 #include "runtime/fork_gate.h"
@@ -109,6 +110,12 @@ class Session {
   void WaitForWork(const Drainer::PassResult& pass);
   void Housekeeping(uint64_t now);
   void LeaveNothing();
+  // In session_control.cc.
+  void OpenControl();
+  void ObeyControl();
+  void ChangeFilter();
+  void ForgetDecisions();
+  std::string StatusText() const;
   void Finish();
   Spool::Outcome CloseExport();
   void TellOfUnsent(const Spool::Outcome& outcome) const;
@@ -125,6 +132,13 @@ class Session {
   ModuleTable modules_{&shared_.decisions};
   Decider decider_;
   HookErasing erasing_;
+  // What `autotracer ctl` changed: the configuration, and the filters made of it, of which threads
+  // may use any.
+  ControlFile control_;
+  std::unique_ptr<filters::Config> steered_;
+  std::vector<std::unique_ptr<filters::FunctionFilter>> filters_;
+  bool paused_ = false;
+  int forget_again_ = 0;
   std::unique_ptr<Drainer> drainer_;
   RunFolder run_;
   // How far everything was sent; while the live exporter lives, and longer.

@@ -70,6 +70,7 @@ void Session::RunInBackground() {
         const ForkGate::Inside inside(&gate_);
         pass = drainer_->Pass();
         if (pass.ring_use > kQuietUse) quiet_since_ = MonotonicNanos();
+        ObeyControl();
         if (erasing_.Look()) idle_passes_ = 0;
         Housekeeping(MonotonicNanos());
       }
@@ -125,6 +126,10 @@ void Session::Housekeeping(uint64_t now) {
   }
   last_housekeeping_ = now;
   erasing_.Apply();
+  if (forget_again_ > 0) {
+    --forget_again_;
+    ForgetDecisions();
+  }
   drainer_->EmitGoneModules();
   pool_.GiveMemoryBack();
   if (now - quiet_since_ > kQuietTime) shared_.ring.Shrink();
@@ -171,6 +176,7 @@ void Session::Finish() {
   const format::ClockPoint end = CurrentClockPoint();
   drainer_->Emit(format::BlockKind::kEnd, {reinterpret_cast<const char*>(&end), sizeof(end)});
   if (segments_ != nullptr) segments_->Close(0);
+  control_.Remove();
   shared_.ring.header()->finished.store(1, std::memory_order_release);
   shared_.ring.Unlink();
   TellOfUnsent(outcome);
@@ -229,6 +235,7 @@ void Session::WriteSummary() {
 }
 
 void Session::WarnOfUnmatchedPatterns() const {
+  if (!filters_.empty()) return;  // by whatever filter there was meanwhile
   for (const filters::UnmatchedPattern& unmatched : filter_.UnmatchedPatterns()) {
     const std::string dropped = FindDropped(*unmatched.pattern).Describe();
     Log("no function that ran matches " + unmatched.text() +

@@ -107,6 +107,8 @@ void Session::BecomeTheChild() {
       return;
     }
     OpenSinks();
+    control_.Forget();
+    OpenControl();
     if (segments_ == nullptr && !SendsLive()) {
       g_state.store(SessionState::kOff, std::memory_order_release);
       AbandonThread();
