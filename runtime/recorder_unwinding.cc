@@ -53,23 +53,20 @@ void Recorder::ExceptionCaught(const void* object) {
                                  frame[-1].frame_address == frame->frame_address;
   if (is_one_of_several) return;
   exception->marked = nullptr;
-  if (thrown_->MarkedBy(frame) == nullptr) frame->function &= ~kMark;
+  if (thrown_->MarkedBy(frame) == nullptr) frame->function = frame->function & ~kMark;
 }
 
 void Recorder::UnwoundTo(uint64_t stack_pointer, const RaisedException& exception,
                          bool is_handler) {
-  const ThrownException* known = nullptr;
   if (thrown_ != nullptr) {
-    known = thrown_->Find(exception.object);
+    const ThrownException* known = thrown_->Find(exception.object);
     // Its throw was not seen: another library took the unwinder's place before us.
     if (known == nullptr || !known->is_on_its_way()) ExceptionRaised(exception, 0);
   }
   if (HasLostStack()) FindStackOf(stack_pointer - 1);
   if (!IsHere(stack_pointer - 1)) UnwindOutOfStack(stack_pointer - 1, exception.object);
   PruneDeadFrames(0, stack_pointer - 1, 0);
-  if (is_handler && known != nullptr && !known->raised.catch_is_told) {
-    ExceptionCaught(exception.object);
-  }
+  if (is_handler && !exception.catch_is_told) ExceptionCaught(exception.object);
 }
 
 // An exception stays on one stack. What was taken for two, because of a very large frame on a stack
@@ -116,7 +113,7 @@ void Recorder::Mark(ThrownException* exception) {
     if (segment_->previous() == nullptr) return;
     ReturnToPreviousSegment();
   }
-  top_[-1].function |= kMark;
+  top_[-1].function = top_[-1].function | kMark;
   exception->marked = top_ - 1;
 }
 
@@ -124,7 +121,7 @@ void Recorder::Mark(ThrownException* exception) {
 // the time when that happened.
 ThrownException* Recorder::TakeMark(Frame* frame, uint16_t flags, uint64_t* end) {
   if (!frame->has(decision::kUnwinding)) return nullptr;
-  frame->function &= ~kMark;
+  frame->function = frame->function & ~kMark;
   ThrownException* exception = thrown_->MarkedBy(frame);
   if (exception == nullptr) return nullptr;
   exception->marked = nullptr;

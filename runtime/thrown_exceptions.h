@@ -22,7 +22,8 @@ struct RaisedException {
   const void* type = nullptr;     // its std::type_info; null: unknown
   const void* library = nullptr;  // for RecorderShared::describe_exception
   bool again = false;             // not a new object: rethrown
-  // Will a handler's beginning be told? Not when the C++ library is linked into the program.
+  // Will a handler's beginning be told (ExceptionCaught)? Else the unwinder's word that it is
+  // entered has to do.
   bool catch_is_told = true;
 };
 

@@ -15,6 +15,7 @@
 #include <unwind.h>
 
 #include "runtime/exception_text.h"
+#include "runtime/program_libraries.h"
 #include "runtime/real_function.h"
 #include "runtime/thread_slot.h"
 
@@ -74,11 +75,11 @@ constinit thread_local Landing t_landing __attribute__((tls_model("initial-exec"
 // Nothing was ever recorded on this thread, or this is our own code.
 bool NobodyListens() { return t_slot.active == nullptr; }
 
-bool InSameBinary(const void* first, const void* second) {
-  dl_find_object found[2];
-  return _dl_find_object(const_cast<void*>(first), &found[0]) == 0 &&
-         _dl_find_object(const_cast<void*>(second), &found[1]) == 0 &&
-         found[0].dlfo_link_map == found[1].dlfo_link_map;
+// Is the beginning of a handler told by the C++ library that `caller` is in? Not when that is
+// linked into the program.
+bool CatchIsTold(CppRuntime* runtime, const void* caller) {
+  const void* begin_catch = runtime->begin_catch.Find();
+  return begin_catch != nullptr && InSameBinary(caller, begin_catch);
 }
 
 // `caller` is in the C++ library, wherever that is.
@@ -87,13 +88,14 @@ __attribute__((noinline)) void TellRaised(CppRuntime* runtime, const _Unwind_Exc
   RaisedException raised;
   if (NobodyListens() || !ParseException(exception, &runtime->library, &raised)) return;
   raised.again |= again;
-  const void* begin_catch = runtime->begin_catch.Find();
-  raised.catch_is_told = begin_catch != nullptr && InSameBinary(caller, begin_catch);
+  raised.catch_is_told = CatchIsTold(runtime, caller);
   WithRecorder(t_slot.active,
                [&](Recorder* recorder) { recorder->ExceptionRaised(raised, frame_address); });
 }
 
-__attribute__((noinline)) void TellLanding(CppRuntime* runtime, _Unwind_Context* context) {
+// `caller` is in the C++ library: its personality routine.
+__attribute__((noinline)) void TellLanding(CppRuntime* runtime, _Unwind_Context* context,
+                                           const void* caller) {
   const Landing landing = t_landing;
   t_landing = {};
   if (NobodyListens() || landing.exception == nullptr) return;
@@ -101,6 +103,7 @@ __attribute__((noinline)) void TellLanding(CppRuntime* runtime, _Unwind_Context*
   const uint64_t stack_pointer = runtime->get_cfa.As<GetCfa>()(context);
   RaisedException raised;
   const bool is_cpp = ParseException(landing.exception, &runtime->library, &raised);
+  raised.catch_is_told = CatchIsTold(runtime, caller);
   LeaveInterruptedHooks(stack_pointer);
   WithRecorder(t_slot.active, [&](Recorder* recorder) {
     if (is_cpp) {
@@ -161,7 +164,7 @@ using BeginCatch = Pointer (*)(void*);
   }                                                                                               \
   AUTOTRACE_INTERPOSED void autotrace_set_address_##suffix(_Unwind_Context* context,              \
                                                            _Unwind_Ptr address) {                 \
-    TellLanding(&(runtime), context);                                                             \
+    TellLanding(&(runtime), context, AUTOTRACE_CALLER);                                           \
     return (runtime).set_address.As<SetAddress>()(context, address);                              \
   }                                                                                               \
   AUTOTRACE_INTERPOSED Pointer autotrace_begin_catch_##suffix(void* exception) {                  \

@@ -235,6 +235,15 @@ def exceptions_are_seen_under_sanitizers(test, build):
 
 
 @case(ONE_BUILD)
+def exceptions_are_not_read_after_they_are_gone(test, build):
+    # Nobody tells of the throw, which the sanitizer sees before us, nor of the catch, which is in the
+    # program.
+    expect_every_way(test, test.program(
+        build, "exception_kinds.cc", name="sanitize_static", flags=["-fsanitize=address"],
+        link=["-static-libstdc++"]))
+
+
+@case(ONE_BUILD)
 def exceptions_are_seen_in_hardened_programs(test, build):
     expect_every_way(test, test.program(
         build, "exception_kinds.cc", name="hardened",

@@ -92,15 +92,19 @@ class FakeThread {
   static uint64_t ThreadId();
   Recorder& recorder() { return recorder_; }
 
+  // Is a handler's beginning told, by Catch?
+  void set_catch_is_told(bool told) { catch_is_told_ = told; }
   // An exception of this object, where the innermost call stands.
   void Throw(const int* object, bool again = false) {
-    recorder_.ExceptionRaised({.object = object, .again = again}, stack_pointer_ - 32);
+    recorder_.ExceptionRaised({.object = object, .again = again, .catch_is_told = catch_is_told_},
+                              stack_pointer_ - 32);
   }
   // The unwinder gives up so many calls and enters the one below them, whose exit hook GCC's code
-  // calls next and Clang's does not.
-  void Unwind(int calls, const int* object) {
+  // calls next and Clang's does not. There it cleans up, or else a handler begins.
+  void Unwind(int calls, const int* object, bool is_handler = false) {
     stack_pointer_ += calls * kFrameBytes;
-    recorder_.UnwoundTo(stack_pointer_, {.object = object}, /*is_handler=*/false);
+    recorder_.UnwoundTo(stack_pointer_, {.object = object, .catch_is_told = catch_is_told_},
+                        is_handler);
   }
   void Catch(const int* object) { recorder_.ExceptionCaught(object); }
   // The lowest address of the innermost call's frame.
@@ -152,6 +156,7 @@ class FakeThread {
   Recorder recorder_;
   ThrownExceptions thrown_;
   uint64_t stack_pointer_ = kStackEnd - 4096;
+  bool catch_is_told_ = true;
 };
 
 }  // namespace autotrace::test

@@ -126,6 +126,27 @@ TEST_CASE("of functions inlined into one another those without an exit were left
   }
 }
 
+TEST_CASE("an exception that neither its throw nor its catch told of ends where a handler begins") {
+  FakeProgram program;
+  FakeThread thread(&program);
+  thread.set_catch_is_told(false);
+  const int object = 0;
+  SECTION("in a call that it left others for") {
+    thread.Call('a', [&] {
+      thread.Enter('b');
+      thread.Enter('c');
+      thread.Unwind(1, &object);
+      thread.Unwind(1, &object, /*is_handler=*/true);
+      thread.Call('d');
+    });
+    CHECK(program.Trees() == "a(b*(c*) d)");
+  }
+  SECTION("in the call that threw it") {
+    thread.Call('a', [&] { thread.Unwind(0, &object, /*is_handler=*/true); });
+    CHECK(program.Trees() == "a");
+  }
+}
+
 TEST_CASE("calls left by an exception are kept however short, when that is wanted") {
   FakeProgram program;
   program.set_threshold(kForever);
