@@ -21,7 +21,8 @@ void Recorder::Initialize(RecorderShared* shared, uint32_t thread_index, StackSe
   shared_ = shared;
   thread_index_ = thread_index;
   tid_ = tid;
-  segment_ = first_segment_ = frames;
+  segment_ = frames;
+  first_segment_.store(frames, std::memory_order_relaxed);
   top_ = frames->first();
   own_ = stack;
   SetHere(stack);
@@ -49,8 +50,8 @@ void Recorder::Enter(uint64_t function, uint64_t call_site, uint64_t frame_addre
   }
   if (FastPathsAreClosed()) OpenFastPaths();
   PruneDeadFrames(call_site, frame_address, format::kSpanMissedExit);
-  if (interrupted_ != nullptr && top_ == first_segment_->first()) {
-    outer_ = interrupted_->ParentOfHandler(this);
+  if (interrupted_ != nullptr && top_ == first_segment()->first()) {
+    outer_.Store(interrupted_->ParentOfHandler(this));
   }
 
   if (hidden_subtree_ != nullptr) {
@@ -82,7 +83,7 @@ void Recorder::PushFrame(uint64_t word, uint64_t call_site, uint64_t frame_addre
   if (top_ >= segment_->limit() && (overflow_ > 0 || !MoreStack())) {
     // The frame kept back for this gets a mark that no exit matches; Leave counts down.
     if (overflow_++ == 0) {
-      *top_ = {kNoFunction, 0, 0, 0, frame_address};
+      top_->SetSentinel(frame_address);
       Publish(top_ + 1);
     }
     if (DecisionOf(word) & decision::kRecord) {
@@ -98,7 +99,7 @@ void Recorder::PushFrame(uint64_t word, uint64_t call_site, uint64_t frame_addre
   const uint16_t bits = DecisionOf(word);
   if (bits & decision::kHideSubtree) {
     hidden_subtree_ = frame;
-    limit_ = nullptr;
+    __atomic_store_n(&limit_, nullptr, __ATOMIC_RELAXED);
   }
   if (bits & decision::kStartsTrace) {
     cut_root_ = frame;
@@ -161,8 +162,7 @@ void Recorder::CloseFastPathsAgain() {
 bool Recorder::MoreStack() {
   StackSegment* next = segment_->Next();
   if (next == nullptr) return false;
-  Frame* sentinel = next->sentinel();
-  *sentinel = {kNoFunction, 0, 0, 0, top_[-1].frame_address};
+  next->sentinel()->SetSentinel(top_[-1].frame_address);
   segment_ = next;
   if (MayEnterFast()) AllowFastEntries();
   Publish(next->first());
@@ -230,7 +230,7 @@ void Recorder::LeaveSpecial(Frame* frame, uint64_t end, uint16_t flags) {
 void Recorder::EndFrame(Frame* frame, uint64_t end, uint16_t flags, ThrownException* exception) {
   const uint16_t bits = DecisionOf(frame->function);
   // Time stamp counters of different processors may be a few ticks apart.
-  end = std::max(end, frame->start);
+  end = std::max<uint64_t>(end, frame->start);
   if (bits & decision::kDepthLimited) --depth_;
   if (frame == hidden_subtree_) {
     hidden_subtree_ = nullptr;
@@ -269,7 +269,7 @@ void Recorder::LearnThatItIsSlow(uint64_t function, bool is_running) {
 
 // Is this a root without recorded children, for which no trace needs to be announced?
 bool Recorder::IsAlone(const Frame* frame, uint64_t end) const {
-  return frame == first_segment_->first() && frame->sequence == 0 && !outer_.exists() &&
+  return frame == first_segment()->first() && frame->sequence == 0 && !outer_.exists() &&
          shared_->capture_stack == nullptr &&
          (DecisionOf(frame->function) & ~decision::kThresholdMask & ~decision::kNamedExactly &
           ~decision::kDepthLimited) == (decision::kKnown | decision::kRecord) &&
@@ -331,7 +331,7 @@ Frame* Recorder::Below(Frame* frame) const {
   Frame* below = frame - 1;
   if (below->function != kNoFunction) return below;
   if (overflow_ > 0 && frame == top_) return Below(below);
-  StackSegment* segment = first_segment_;
+  StackSegment* segment = first_segment();
   // Which segment does this sentinel belong to?
   while (segment != nullptr && segment->sentinel() != below) segment = segment->next();
   if (segment == nullptr || segment->previous() == nullptr) return nullptr;
@@ -349,7 +349,7 @@ Frame* Recorder::NearestSpan(Frame* frame) const {
 // outermost span frame. Null when no span is open.
 Frame* Recorder::RootFrame() const {
   if (cut_root_ != nullptr) return cut_root_;
-  for (StackSegment* segment = first_segment_; segment != nullptr; segment = segment->next()) {
+  for (StackSegment* segment = first_segment(); segment != nullptr; segment = segment->next()) {
     Frame* end = segment == segment_ ? top_ : segment->limit();
     for (Frame* frame = segment->first(); frame < end; ++frame) {
       if (frame->is_span()) return frame;
@@ -383,7 +383,7 @@ uint64_t Recorder::ParentSequence(Frame* frame) {
   if (parent == nullptr) return 0;
   if (parent->sequence == 0) Identify(parent);
   // A sentinel stands for the frame below it: the next sibling takes the fast path.
-  if (frame[-1].is_sentinel() && frame - 1 != first_segment_->sentinel()) {
+  if (frame[-1].is_sentinel() && frame - 1 != first_segment()->sentinel()) {
     frame[-1].sequence = parent->sequence;
   }
   return parent->sequence;

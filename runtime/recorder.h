@@ -161,10 +161,7 @@ class Recorder {
       if (sequence == 0) sequence = next_sequence_++;
       // A signal handler that interrupts this may have given it one meanwhile.
       const uint64_t fresh = next_sequence_++;
-      if (__atomic_compare_exchange_n(&frame[-1].sequence, &parent, fresh, /*weak=*/false,
-                                      __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
-        parent = fresh;
-      }
+      if (frame[-1].sequence.CompareExchange(&parent, fresh)) parent = fresh;
     } else if (sequence == 0) {
       sequence = next_sequence_++;
     }
@@ -239,7 +236,7 @@ class Recorder {
   // Gives the innermost open span an identity, because a thread, a child or another program will
   // refer to it: it is kept, however short. Returns it; else the parent that new roots would have.
   OuterParent PinCurrent();
-  void set_outer_parent(const OuterParent& parent) { outer_ = parent; }
+  void set_outer_parent(const OuterParent& parent) { outer_.Store(parent); }
   // In the forked child: open frames become the parent's, parents for new spans and never recorded
   // here; `old_secret` is the parent process's. OnStacks: those on stacks that this thread, whose
   // recorder is `own` (or null), is not on.
@@ -358,6 +355,7 @@ class Recorder {
   bool MoreStack();
   void ReturnToPreviousSegment();
 
+  StackSegment* first_segment() const { return first_segment_.load(std::memory_order_relaxed); }
   Frame* Below(Frame* frame) const;
   Frame* RootFrame() const;
   void CurrentTraceId(const IdSecret& secret, uint64_t trace_id[2]) const;
@@ -381,7 +379,7 @@ class Recorder {
   void ReleaseChunk();
 
   StackSegment* segment_;  // the one top_ is in
-  StackSegment* first_segment_;
+  std::atomic<StackSegment*> first_segment_;
   Frame* cut_root_;        // innermost open frame that a `roots` pattern made a root, or null
   Frame* root_;            // the current trace's root once it has begun, else null
   Frame* hidden_subtree_;  // the frame that hides all above it, or null

@@ -23,7 +23,7 @@ void Recorder::set_inner(Recorder* of_entries, Recorder* of_others) {
     inner->interrupted_ = this;
     inner->SetHere({0, std::numeric_limits<uint64_t>::max()});
     // A handler's first entry is looked at.
-    inner->first_segment_->sentinel()->frame_address = 0;
+    inner->first_segment()->sentinel()->frame_address = 0;
   }
 }
 
@@ -52,8 +52,7 @@ OuterParent Recorder::ParentOfHandler(Recorder* inner) {
 void Recorder::SetSequence(Frame* frame) {
   if (frame->sequence != 0) return;
   uint64_t none = 0;
-  __atomic_compare_exchange_n(&frame->sequence, &none, NewSequence(), false, __ATOMIC_RELAXED,
-                              __ATOMIC_RELAXED);
+  frame->sequence.CompareExchange(&none, NewSequence());
 }
 
 }  // namespace autotrace

@@ -12,8 +12,8 @@ uint64_t Recorder::BeginManual(std::string_view name, uint64_t frame_address) {
   if (!EnterStackOf(frame_address, 0)) return 0;
   // Only what lies strictly below: the function that this is inlined into has the same address.
   PruneDeadFrames(0, frame_address - 1, format::kSpanMissedExit);
-  const bool is_first = top_ == first_segment_->first();
-  if (interrupted_ != nullptr && is_first) outer_ = interrupted_->ParentOfHandler(this);
+  const bool is_first = top_ == first_segment()->first();
+  if (interrupted_ != nullptr && is_first) outer_.Store(interrupted_->ParentOfHandler(this));
   if (hidden_subtree_ != nullptr) return 0;
   if (overflow_ > 0 || (top_ >= segment_->limit() && !MoreStack())) {
     shared_->ring.Count(format::Counter::kDroppedNoMemory);

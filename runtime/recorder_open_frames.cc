@@ -9,27 +9,28 @@ namespace autotrace {
 
 namespace {
 
-format::OpenFrame AsOpenFrame(const Frame& frame) {
-  const uint16_t flags = frame.has(decision::kManual) ? format::kSpanManual : 0;
-  return {format::HeadWord(format::RecordKind::kSpanWithCaller, flags, frame.function), frame.start,
-          frame.sequence, frame.call_site};
+// What is in a frame at this moment; the thread may be changing it.
+format::OpenFrame Look(const Frame& frame, uint64_t function) {
+  const bool is_manual = (DecisionOf(function) & decision::kManual) != 0;
+  const uint16_t flags = is_manual ? format::kSpanManual : 0;
+  return {format::HeadWord(format::RecordKind::kSpanWithCaller, flags, function),
+          frame.start.Look(), frame.sequence.Look(), frame.call_site.Look()};
 }
 
 // Visits the open spans' frames, outermost first, until `visit` returns false. The thread may
-// change all that is read here, also while it is read: a data race that is meant, since frames are
-// written by plain stores. What comes of it is thrown away (see CopyOpenFrames).
+// change all that is read here, also while it is read: what comes of it is thrown away (see
+// CopyOpenFrames).
 template <typename Visit>
-__attribute__((no_sanitize("thread"))) void VisitOpenSpans(StackSegment* first,
-                                                           Frame* const* top_place, Visit visit) {
+void VisitOpenSpans(StackSegment* first, Frame* const* top_place, Visit visit) {
   for (StackSegment* segment = first; segment != nullptr; segment = segment->next()) {
     const Frame* top = __atomic_load_n(top_place, __ATOMIC_ACQUIRE);
     if (top == nullptr) return;  // not ready yet
     const bool last = top >= segment->first() && top <= segment->limit() + 1;
     const Frame* end = last ? top : segment->limit();
     for (const Frame* frame = segment->first(); frame < end; ++frame) {
-      Frame copy;
-      memcpy(&copy, frame, sizeof(copy));
-      if (copy.is_span() && !visit(copy)) return;
+      const uint64_t function = frame->function.Look();
+      const bool is_span = (DecisionOf(function) & decision::kRecord) != 0;
+      if (is_span && !visit(Look(*frame, function))) return;
     }
     if (last) return;
   }
@@ -41,9 +42,8 @@ size_t CopyOpenFrames(const OpenCalls& calls, const IdSecret& secret, std::strin
                       size_t limit, uint64_t trace_id[2]) {
   size_t count = 0;
   uint64_t root_sequence = 0;
-  VisitOpenSpans(calls.first_segment, &calls.top, [&](const Frame& frame) {
+  VisitOpenSpans(calls.first_segment, &calls.top, [&](const format::OpenFrame& open) {
     if (count == limit) return false;
-    const format::OpenFrame open = AsOpenFrame(frame);
     if (count++ == 0) root_sequence = open.sequence;
     frames->append(reinterpret_cast<const char*>(&open), sizeof(open));
     return true;
@@ -59,29 +59,28 @@ size_t CopyOpenFrames(const OpenCalls& calls, const IdSecret& secret, std::strin
 
 size_t Recorder::CopyOpenFrames(std::string* frames, size_t limit, uint64_t trace_id[2]) const {
   // Looks twice. What is the same both times was open in between, all of it at once: no start is
-  // given twice, and the top moves only after a frame is complete.
+  // given twice, and the top moves only after a frame is complete. All is loaded with acquire: in
+  // this order.
   const uint32_t switches = switches_.load(std::memory_order_acquire);
   if (switches % 2 != 0) return 0;
   // Another thread may have gone on where this one was, and its recorder has them now.
-  const CallStack* stack = stack_.load(std::memory_order_relaxed);
+  const CallStack* stack = stack_.load(std::memory_order_acquire);
   if (stack != nullptr && CallStack::HolderOf(stack->state) != reinterpret_cast<uintptr_t>(this)) {
     return 0;
   }
+  StackSegment* const first_segment = first_segment_.load(std::memory_order_acquire);
   const size_t before = frames->size();
   size_t count = 0;
-  VisitOpenSpans(first_segment_, &top_, [&](const Frame& frame) {
+  VisitOpenSpans(first_segment, &top_, [&](const format::OpenFrame& open) {
     if (count == limit) return false;
-    const format::OpenFrame open = AsOpenFrame(frame);
     frames->append(reinterpret_cast<const char*>(&open), sizeof(open));
     ++count;
     return true;
   });
-  __atomic_thread_fence(__ATOMIC_ACQUIRE);
   size_t unchanged = 0;
   uint64_t root_sequence = 0;
-  VisitOpenSpans(first_segment_, &top_, [&](const Frame& frame) {
+  VisitOpenSpans(first_segment, &top_, [&](const format::OpenFrame& now) {
     if (unchanged == count) return false;
-    const format::OpenFrame now = AsOpenFrame(frame);
     char* place = frames->data() + before + unchanged * sizeof(now);
     format::OpenFrame first;
     memcpy(&first, place, sizeof(first));
@@ -92,13 +91,13 @@ size_t Recorder::CopyOpenFrames(std::string* frames, size_t limit, uint64_t trac
     if (unchanged++ == 0) root_sequence = now.sequence;
     return true;
   });
-  __atomic_thread_fence(__ATOMIC_ACQUIRE);
+  const OuterParent outer = outer_.Look();
   if (switches_.load(std::memory_order_relaxed) != switches) unchanged = 0;
   frames->resize(before + unchanged * sizeof(format::OpenFrame));
   trace_id[0] = trace_id[1] = 0;
   if (root_sequence != 0) {
     TraceIdOf(shared_->secret, root_sequence, trace_id);
-    if (outer_.exists()) memcpy(trace_id, outer_.trace_id, sizeof(outer_.trace_id));
+    if (outer.exists()) memcpy(trace_id, outer.trace_id, sizeof(outer.trace_id));
   }
   return unchanged;
 }

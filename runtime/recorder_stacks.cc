@@ -132,23 +132,23 @@ bool Recorder::SwitchTo(CallStack* stack, uint64_t address) {
   OpenCalls taken = own_calls_;
   if (stack != nullptr && !TakeCalls(stack, address, &taken)) return false;
   if (stack != nullptr && taken.empty()) taken.outer = PinCurrent();
-  // The background thread must not take one stack's frames for the other's.
-  switches_.store(switches_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
-  __atomic_thread_fence(__ATOMIC_SEQ_CST);
+  // The background thread must not take one stack's frames for the other's. Whoever sees a part of
+  // what is stored with release below sees this as well.
+  switches_.store(switches_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   if (left == nullptr) {
     own_calls_ = Calls();
   } else {
     PutCalls(left);
   }
-  first_segment_ = taken.first_segment;
+  first_segment_.store(taken.first_segment, std::memory_order_release);
   segment_ = taken.segment;
   cut_root_ = taken.cut_root;
   hidden_subtree_ = taken.hidden_subtree;
   overflow_ = taken.overflow;
   depth_ = taken.depth;
-  outer_ = taken.outer;
+  outer_.Store(taken.outer);
   Publish(taken.top);
-  stack_.store(stack, std::memory_order_relaxed);
+  stack_.store(stack, std::memory_order_release);
   here_ = stack != nullptr ? stack->range() : own_;
   OpenFastPaths();
   switches_.store(switches_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
@@ -164,7 +164,7 @@ void Recorder::OpenFastPaths() {
   if (MayEnterFast()) {
     AllowFastEntries();
   } else {
-    limit_ = nullptr;
+    __atomic_store_n(&limit_, nullptr, __ATOMIC_RELAXED);
   }
 }
 
@@ -174,15 +174,15 @@ void Recorder::SetHere(StackRange range) {
   __atomic_store_n(&fast_size_, ClockIsFast() ? range.high - range.low : 0, __ATOMIC_RELAXED);
   CloseFastPathsAgain();
   // An entry further out is on another stack.
-  first_segment_->sentinel()->frame_address = range.high - 1;
+  first_segment()->sentinel()->frame_address = range.high - 1;
 }
 
 // May be called by another recorder while this one's thread changes them: then the result is not
 // used.
 __attribute__((no_sanitize("thread"))) OpenCalls Recorder::Calls() const {
-  return {first_segment_, segment_,        __atomic_load_n(&top_, __ATOMIC_ACQUIRE),
-          cut_root_,      hidden_subtree_, overflow_,
-          depth_,         outer_};
+  return {first_segment(), segment_,        __atomic_load_n(&top_, __ATOMIC_ACQUIRE),
+          cut_root_,       hidden_subtree_, overflow_,
+          depth_,          outer_};
 }
 
 // Wherever they are: a recorder whose thread has left the stack without noticing still has them.

@@ -312,7 +312,6 @@ void Ring::WakeReader() {
 }
 
 void Ring::WakeReaderNow() {
-  std::atomic_thread_fence(std::memory_order_seq_cst);
   if (header_->reader_waiting.exchange(0, std::memory_order_seq_cst) != 0) {
     FutexWake(&header_->reader_waiting);
   }

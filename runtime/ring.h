@@ -96,7 +96,8 @@ class Ring {
   // A chunk was claimed: wakes the reader when it waits for this one. A system call only then.
   // Lock-free, async-signal-safe.
   void WakeReader();
-  // Wakes the reader however it waits. To be called after what its `is_wanted` looks at was stored.
+  // Wakes the reader however it waits. To be called after what its `is_wanted` looks at was stored,
+  // sequentially consistently.
   void WakeReaderNow();
   // Reader: sleeps until so many more chunks were claimed, WakeReaderNow, or the time is over; not
   // at all when `is_wanted` returns true, which is asked when a wake-up can no longer be missed.

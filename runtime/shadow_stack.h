@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <atomic>
 #include <limits>
 
 #include "runtime/decision_table.h"
@@ -21,13 +22,49 @@ namespace autotrace {
 // A function word that no exit hook matches, for frames without a function.
 inline constexpr uint64_t kNoFunction = 0;
 
+// A word that one thread owns and others may look at while it is changed. On x86-64 both are plain
+// moves.
+class OwnedWord {
+ public:
+  OwnedWord() = default;
+  OwnedWord(const OwnedWord&) = delete;
+  OwnedWord& operator=(const OwnedWord& other) { return *this = uint64_t{other}; }
+
+  // The owner.
+  operator uint64_t() const { return word_; }
+  // What the owner stored before is seen by whoever sees this.
+  OwnedWord& operator=(uint64_t word) {
+    __atomic_store_n(&word_, word, __ATOMIC_RELEASE);
+    return *this;
+  }
+  // The owner, or a signal handler on its thread that interrupts it: `word` in the place of
+  // *expected; false, and what is there instead in *expected, when it is another one.
+  bool CompareExchange(uint64_t* expected, uint64_t word) {
+    return __atomic_compare_exchange_n(&word_, expected, word, /*weak=*/false, __ATOMIC_RELAXED,
+                                       __ATOMIC_RELAXED);
+  }
+  // Any other thread.
+  uint64_t Look() const { return __atomic_load_n(&word_, __ATOMIC_ACQUIRE); }
+
+ private:
+  uint64_t word_;
+};
+
 struct Frame {
-  uint64_t function;       // address and decision; 0 for a sentinel
-  uint64_t start;          // ticks
-  uint64_t sequence;       // 0 until it is kept or has a kept child
-  uint64_t call_site;      // return address into the caller
+  OwnedWord function;      // address and decision; 0 for a sentinel
+  OwnedWord start;         // ticks
+  OwnedWord sequence;      // 0 until it is kept or has a kept child
+  OwnedWord call_site;     // return address into the caller
   uint64_t frame_address;  // the caller of the hook's stack pointer at the call
 
+  // Makes it one without a function, which no exit hook matches.
+  void SetSentinel(uint64_t address) {
+    function = kNoFunction;
+    start = 0;
+    sequence = 0;
+    call_site = 0;
+    frame_address = address;
+  }
   bool is_sentinel() const { return function == kNoFunction; }
   bool has(uint16_t decision_flag) const { return (DecisionOf(function) & decision_flag) != 0; }
   // Spans are recorded for such frames; the others only hide or measure.
@@ -56,28 +93,31 @@ class StackSegment {
   StackSegment* previous() { return previous_; }
   // The following segment, mapped when there is none yet; null without memory.
   StackSegment* Next() {
-    if (next_ == nullptr) {
-      next_ = Map(bytes_ < kLargestSegment ? 2 * bytes_ : bytes_);
-      if (next_ != nullptr) next_->previous_ = this;
+    StackSegment* following = next();
+    if (following == nullptr) {
+      following = Map(bytes_ < kLargestSegment ? 2 * bytes_ : bytes_);
+      if (following != nullptr) following->previous_ = this;
+      next_.store(following, std::memory_order_release);
     }
-    return next_;
+    return following;
   }
-  StackSegment* next() { return next_; }
+  // Also for others than the owner.
+  StackSegment* next() const { return next_.load(std::memory_order_acquire); }
   // Gives back the segments after this one.
   void Trim() {
-    for (StackSegment* segment = next_; segment != nullptr;) {
-      StackSegment* following = segment->next_;
+    for (StackSegment* segment = next(); segment != nullptr;) {
+      StackSegment* following = segment->next();
       UnmapMemory(segment, segment->bytes_);
       segment = following;
     }
-    next_ = nullptr;
+    next_.store(nullptr, std::memory_order_relaxed);
   }
 
  private:
   static constexpr size_t kLargestSegment = size_t{1} << 20;
 
   StackSegment* previous_;
-  StackSegment* next_;
+  std::atomic<StackSegment*> next_;
   size_t bytes_;
   size_t capacity_;
 };

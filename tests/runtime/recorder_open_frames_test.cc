@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <sstream>
 #include <thread>
 #include <vector>
 
@@ -130,6 +131,7 @@ TEST_CASE("a copy taken while the thread runs holds only frames that were open t
   });
 
   uint64_t wrong = 0;
+  std::ostringstream first_wrong;
   uint64_t frames_seen = 0;
   size_t deepest_seen = 0;
   const auto seen_enough = [&](uint64_t copies) {
@@ -149,13 +151,20 @@ TEST_CASE("a copy taken while the thread runs holds only frames that were open t
       if (index / kVariants != i || index % kVariants != number % kVariants ||
           frames[i].call_site / kNumbers != caller || frames[i].start > now + kSkew ||
           frames[i].sequence != 0 || (i > 0 && frames[i].start + kSkew < frames[i - 1].start)) {
-        ++wrong;
+        if (wrong++ == 0) {
+          first_wrong << "frame " << i << " of " << frames.size() << ": function " << index
+                      << ", number " << number << ", caller " << frames[i].call_site / kNumbers
+                      << " instead of " << caller << ", start " << now - frames[i].start
+                      << " ago, of the one below " << now - frames[i == 0 ? 0 : i - 1].start
+                      << " ago, sequence " << frames[i].sequence;
+        }
       }
       caller = number;
     }
   }
   stop = true;
   runner.join();
+  INFO(first_wrong.str());
   CHECK(wrong == 0);
   CHECK(frames_seen > 10'000);
   CHECK(deepest_seen > 100);
