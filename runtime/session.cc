@@ -66,6 +66,7 @@ void Session::StartFromEnvironment(std::vector<uint64_t> hooks) {
   }
   const InternalThreadScope internal;
   InitializeLog();
+  Session* session = nullptr;
   SessionState state = SessionState::kOff;
   try {
     const filters::LoadResult loaded = filters::LoadConfig();
@@ -75,20 +76,20 @@ void Session::StartFromEnvironment(std::vector<uint64_t> hooks) {
       if (!loaded.error.empty()) {
         Log(loaded.error + "; this run is not traced");
       } else {
-        auto* session =
-            new Session(PossibleHere(loaded.config), std::move(hooks));  // never destroyed
+        session = new Session(PossibleHere(loaded.config), std::move(hooks));
         // Before Begin: the background thread and the hooks find it there.
         current_ = session;
-        if (session->Begin()) {
-          state = SessionState::kOn;
-        } else {
-          current_ = nullptr;
-        }
+        if (session->Begin()) state = SessionState::kOn;  // never destroyed
       }
     }
   } catch (const std::exception& error) {
-    current_ = nullptr;
     Log(std::string("cannot start: ") + error.what() + "; this run is not traced");
+  }
+  if (state != SessionState::kOn && session != nullptr) {
+    current_ = nullptr;
+    session->shared_.ring.Unlink();
+    session->shared_.ring.Abandon();
+    delete session;
   }
   g_state.store(state, std::memory_order_release);
 }
@@ -207,7 +208,7 @@ bool Session::OpenRun() {
 
 // On a thread of its own with a descriptor table of its own: the program opens files at the same
 // time, and the numbers it gets are not to depend on ours.
-void Session::RemoveOldRuns() {
+void Session::RemoveOldRuns() try {
   old_runs_ = RunsToPrune(config_.dir, config_.keep_runs, run_.path);
   if (config_.keep_runs == 0 || !config_.thread) return;
   if (old_runs_.empty() && !MayHaveOrphanedRings(shared_.ring.path())) return;
@@ -228,10 +229,12 @@ void Session::RemoveOldRuns() {
           }
           RemoveOrphanedRings(session->shared_.ring.path(), &session->cleaner_gate_);
         } catch (const std::exception&) {
-          // Without memory the old runs stay a little longer.
+          // As below.
         }
       },
       this);
+} catch (const std::exception&) {
+  // Without memory the old runs stay a little longer.
 }
 
 void Session::StartThread() {

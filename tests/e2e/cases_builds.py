@@ -2,7 +2,7 @@
 
 import re
 
-from harness import BOTH_COMPILERS, Build, case
+from harness import BOTH_COMPILERS, ONE_BUILD, Build, case
 from cases_debuggers import MIXED_MODULES, MIXED_OUTPUT, MIXED_TREE, mixed_program
 
 # Where a sanitizer takes the place of pthread_create, threads have traces of their own.
@@ -76,7 +76,8 @@ def with_clangs_cxx_library(test, build):
     expect_mixed_tree(test, build, flags, link)
 
 
-# ---- Sanitizers: the program's, with the runtime as everybody has it
+# ---- Sanitizers: the program's, with the runtime as everybody has it (the presets `asan` and `tsan`
+# are for a runtime that is built with them, and then all programs here are, too)
 
 def sanitizer_environment(name):
     return {
@@ -127,6 +128,16 @@ def many_threads_come_and_go_under_sanitizers(test, build):
             app::work x100
               app::part x2
         """, sort_roots=True)
+
+
+@case(ONE_BUILD)
+def a_run_that_cannot_be_traced_leaks_nothing(test, build):
+    program = test.program(build, "nested.cc", name="nested_address", flags=["-fsanitize=address"])
+    run = test.run(program, modules="app", quiet=False,
+                   env=sanitizer_environment("address") | {"AUTOTRACE_DIR": "/proc/nowhere"})
+    assert run.stdout == "done\n", run.stdout
+    assert run.stderr.startswith("autotrace: cannot make /proc/nowhere"), run.stderr
+    assert run.stderr.count("\n") == 1, run.stderr
 
 
 @case(BOTH_COMPILERS)
