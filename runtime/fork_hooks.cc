@@ -77,11 +77,15 @@ AUTOTRACE_REPLACE(autotrace_underscore_fork, _Fork, "GLIBC_2.34");
 
 AUTOTRACE_INTERPOSED int autotrace_clone(int (*function)(void*), void* stack, int flags,
                                          void* argument, ...) {
+  // What no flag speaks of need not have been passed.
+  const bool has_child_tid = (flags & (CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID)) != 0;
+  const bool has_storage = has_child_tid || (flags & CLONE_SETTLS) != 0;
+  const bool has_parent_tid = has_storage || (flags & (CLONE_PARENT_SETTID | CLONE_PIDFD)) != 0;
   va_list list;
   va_start(list, argument);
-  void* const parent_tid = va_arg(list, void*);
-  void* const thread_local_storage = va_arg(list, void*);
-  void* const child_tid = va_arg(list, void*);
+  void* const parent_tid = has_parent_tid ? va_arg(list, void*) : nullptr;
+  void* const thread_local_storage = has_storage ? va_arg(list, void*) : nullptr;
+  void* const child_tid = has_child_tid ? va_arg(list, void*) : nullptr;
   va_end(list);
   const auto clone = autotrace::g_clone.As<autotrace::Clone>();
   autotrace::Session* session = autotrace::TracingSession();
