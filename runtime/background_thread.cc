@@ -31,23 +31,24 @@ bool BackgroundThread::Start(void (*run)(void* argument), void* argument) {
   sigset_t before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  started_ = CreateOwnThread()(&thread_, nullptr, &Main, this) == 0;
+  const bool started = CreateOwnThread()(&thread_, nullptr, &Main, this) == 0;
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  if (started_) {
+  if (started) {
     pthread_setname_np(thread_, "autotrace");
     pthread_detach(thread_);
   }
-  return started_;
+  started_.store(started, std::memory_order_relaxed);
+  return started;
 }
 
 bool BackgroundThread::Join(uint64_t timeout_nanos) {
   const uint64_t deadline = MonotonicNanos() + timeout_nanos;
-  while (started_ && finished_.load(std::memory_order_acquire) == 0) {
+  while (started() && finished_.load(std::memory_order_acquire) == 0) {
     const uint64_t now = MonotonicNanos();
     if (now >= deadline) return false;
     FutexWait(&finished_, 0, deadline - now);
   }
-  started_ = false;
+  Forget();
   return true;
 }
 

@@ -16,10 +16,10 @@ class BackgroundThread {
   bool Start(void (*run)(void* argument), void* argument);
   // Waits until `run` has returned, at most so long; false when it has not.
   bool Join(uint64_t timeout_nanos);
-  bool started() const { return started_; }
-  bool is_running() const { return started_ && finished_.load(std::memory_order_acquire) == 0; }
+  bool started() const { return started_.load(std::memory_order_relaxed); }
+  bool is_running() const { return started() && finished_.load(std::memory_order_acquire) == 0; }
   // In a forked child, where it does not exist.
-  void Forget() { started_ = false; }
+  void Forget() { started_.store(false, std::memory_order_relaxed); }
 
  private:
   static void* Main(void* self);
@@ -27,7 +27,7 @@ class BackgroundThread {
   void (*run_)(void*) = nullptr;
   void* argument_ = nullptr;
   pthread_t thread_{};
-  bool started_ = false;
+  std::atomic<bool> started_{false};
   std::atomic<uint32_t> finished_{0};  // a futex
 };
 

@@ -30,9 +30,9 @@ void* LoadedLibrary(const char* file) {
 bool HasThreadSanitizer() { return &__tsan_init != nullptr; }
 
 CreateThread CreateOwnThread() {
-  // Named directly it is the one in thread_hooks.cc, behind the sanitizer's back.
-  if (&__asan_init != nullptr) return &pthread_create;
-  static const auto create = reinterpret_cast<CreateThread>(dlsym(RTLD_DEFAULT, "pthread_create"));
+  // libc's own, behind the sanitizer's back.
+  static const auto create = reinterpret_cast<CreateThread>(
+      dlsym(&__asan_init != nullptr ? LoadedLibrary("libc.so.6") : RTLD_DEFAULT, "pthread_create"));
   return create != nullptr ? create : &pthread_create;
 }
 

@@ -67,10 +67,14 @@ namespace autotrace {
 
 class RealFunction {
  public:
+  // One of glibc's, unless another library after this one takes its place as well: a sanitizer's,
+  // which has to know of threads and jumps. That one has no version.
+  constexpr RealFunction(const char* name, const char* version)
+      : name_(name), version_(version), file_("libc.so.6"), has_stand_ins_(true) {}
   // `version` null: the default one. `file`: the library that has it, for when it is not among the
   // program's global symbols that come after this library's.
-  constexpr RealFunction(const char* name, const char* version, const char* file = "libc.so.6")
-      : name_(name), version_(version), file_(file) {}
+  constexpr RealFunction(const char* name, const char* version, const char* file)
+      : name_(name), version_(version), file_(file), has_stand_ins_(false) {}
 
   // Null when there is none. Keeps errno.
   void* Find() {
@@ -78,6 +82,10 @@ class RealFunction {
     if (__builtin_expect(found != nullptr, 1)) return found;
     const int error_number = errno;
     found = FindIn(RTLD_NEXT);
+    if (found != nullptr && has_stand_ins_) {
+      void* first = dlsym(RTLD_NEXT, name_);
+      if (first != nullptr && !InSameBinary(first, found)) found = first;
+    }
     if (found == nullptr) {
       void* library = LoadedLibrary(file_);
       if (library != nullptr) found = FindIn(library);
@@ -103,6 +111,7 @@ class RealFunction {
   const char* name_;
   const char* version_;
   const char* file_;
+  bool has_stand_ins_;
   std::atomic<void*> found_{nullptr};
 };
 
