@@ -22,9 +22,10 @@ format::OpenFrame Look(const Frame& frame, uint64_t function) {
 // CopyOpenFrames).
 template <typename Visit>
 void VisitOpenSpans(StackSegment* first, Frame* const* top_place, Visit visit) {
+  // Once for all segments: between two looks it may return to a segment that was visited already.
+  const Frame* top = __atomic_load_n(top_place, __ATOMIC_ACQUIRE);
+  if (top == nullptr) return;  // not ready yet
   for (StackSegment* segment = first; segment != nullptr; segment = segment->next()) {
-    const Frame* top = __atomic_load_n(top_place, __ATOMIC_ACQUIRE);
-    if (top == nullptr) return;  // not ready yet
     const bool last = top >= segment->first() && top <= segment->limit() + 1;
     const Frame* end = last ? top : segment->limit();
     for (const Frame* frame = segment->first(); frame < end; ++frame) {
