@@ -57,7 +57,7 @@ struct CloneStart {
   Function function;
   void* argument;
 };
-int RunCloned(void* start) {
+AUTOTRACE_NOT_WATCHED int RunCloned(void* start) {
   const auto* cloned = static_cast<CloneStart*>(start);
   cloned->session->AfterCloneInChild(cloned->is_traced);
   return cloned->function(cloned->argument);

@@ -17,7 +17,11 @@
 
 #include <atomic>
 
-#define AUTOTRACE_INTERPOSED extern "C" __attribute__((visibility("default")))
+// In a build with ThreadSanitizer, which is called at the beginning and end of functions: this one
+// may be called before it has begun, and exceptions pass through without finding anything to clean
+// up.
+#define AUTOTRACE_NOT_WATCHED __attribute__((no_sanitize("thread")))
+#define AUTOTRACE_INTERPOSED extern "C" __attribute__((visibility("default"))) AUTOTRACE_NOT_WATCHED
 
 #if AUTOTRACE_STATIC
 

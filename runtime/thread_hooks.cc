@@ -42,7 +42,7 @@ StartingThread* TakePlace() {
   return nullptr;
 }
 
-void* RunThread(void* starting) {
+AUTOTRACE_NOT_WATCHED void* RunThread(void* starting) {
   auto* place = static_cast<StartingThread*>(starting);
   const Routine routine = place->routine;
   void* argument = place->argument;

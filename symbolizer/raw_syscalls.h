@@ -6,8 +6,10 @@
 #ifndef AUTOTRACE_SYMBOLIZER_RAW_SYSCALLS_H_
 #define AUTOTRACE_SYMBOLIZER_RAW_SYSCALLS_H_
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
@@ -85,6 +87,30 @@ inline ssize_t ReadLinkAt(int directory, const char* path, char* buffer, size_t 
                  reinterpret_cast<long>(buffer), static_cast<long>(size));
 }
 
+#if defined(__SANITIZE_THREAD__)
+// ThreadSanitizer has to know that memory is new, or it takes what was done at its addresses before
+// for races; but not of descriptors, whose opening it does not see. In builds of our own with it
+// only.
+inline void* Mmap(void* address, size_t size, int protection, int flags, int descriptor,
+                  off_t offset) {
+  if (address == nullptr) {
+    const int error_number = errno;
+    address = ::mmap(nullptr, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (address == MAP_FAILED) address = nullptr;
+    errno = error_number;
+    if (address != nullptr) flags |= MAP_FIXED;
+  }
+  return reinterpret_cast<void*>(Syscall(SYS_mmap, reinterpret_cast<long>(address),
+                                         static_cast<long>(size), protection, flags, descriptor,
+                                         offset));
+}
+inline int Munmap(void* address, size_t size) {
+  const int error_number = errno;
+  const int result = ::munmap(address, size) == 0 ? 0 : -errno;
+  errno = error_number;
+  return result;
+}
+#else
 // Address, or a pointer for which IsError() holds.
 inline void* Mmap(void* address, size_t size, int protection, int flags, int descriptor,
                   off_t offset) {
@@ -92,6 +118,11 @@ inline void* Mmap(void* address, size_t size, int protection, int flags, int des
                                          static_cast<long>(size), protection, flags, descriptor,
                                          offset));
 }
+inline int Munmap(void* address, size_t size) {
+  return static_cast<int>(
+      Syscall(SYS_munmap, reinterpret_cast<long>(address), static_cast<long>(size)));
+}
+#endif
 inline void* Mremap(void* address, size_t old_size, size_t new_size, int flags) {
   return reinterpret_cast<void*>(Syscall(SYS_mremap, reinterpret_cast<long>(address),
                                          static_cast<long>(old_size), static_cast<long>(new_size),
@@ -100,10 +131,6 @@ inline void* Mremap(void* address, size_t old_size, size_t new_size, int flags) 
 inline int Madvise(const void* address, size_t size, int advice) {
   return static_cast<int>(
       Syscall(SYS_madvise, reinterpret_cast<long>(address), static_cast<long>(size), advice));
-}
-inline int Munmap(void* address, size_t size) {
-  return static_cast<int>(
-      Syscall(SYS_munmap, reinterpret_cast<long>(address), static_cast<long>(size)));
 }
 
 }  // namespace autotrace::raw

@@ -16,6 +16,7 @@ AUTOTRACE_* or OTEL_* but what it sets. Compiled programs are shared between cas
 Only the standard library is used.
 """
 
+import contextlib
 import dataclasses
 import difflib
 import fcntl
@@ -29,6 +30,8 @@ import subprocess
 import tempfile
 import textwrap
 
+import needed_libraries
+import sanitizing
 import span_tree
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -99,10 +102,14 @@ class Paths:
     plugins: dict  # {"gcc": path, "clang": path}, whether they are there or not
     python: str  # an interpreter with the packages of tests/requirements.txt
     libcxx: str  # Clang's C++ library: below it, include/c++/v1 and lib
+    sanitizer: sanitizing.Sanitizer = None  # what all of them are built with
 
     @staticmethod
     def load(path):
-        return Paths(**json.loads(pathlib.Path(path).read_text()))
+        paths = Paths(**json.loads(pathlib.Path(path).read_text()))
+        if paths.sanitizer is not None:
+            paths.sanitizer = sanitizing.Sanitizer(**paths.sanitizer)
+        return paths
 
 
 def clean_environment():
@@ -114,11 +121,11 @@ def clean_environment():
     }
 
 
-def output_of(command, **options):
+def output_of(command, timeout=TIMEOUT_SECONDS, **options):
     """Runs a tool that has to succeed; its standard output."""
     done = subprocess.run(
         [str(word) for word in command], capture_output=True, text=True, env=clean_environment(),
-        timeout=TIMEOUT_SECONDS, check=False, **options)
+        timeout=timeout, check=False, **options)
     assert done.returncode == 0, f"{shlex.join(map(str, command))}: {done.stderr or done.stdout}"
     return done.stdout
 
@@ -169,6 +176,7 @@ class Test:
     def __init__(self, paths, directory):
         self.paths = paths
         self.directory = pathlib.Path(directory)
+        self.timeout = TIMEOUT_SECONDS * (paths.sanitizer.slowness if paths.sanitizer else 1)
         self._data_dirs = 0
 
     def below(self, name):
@@ -210,6 +218,8 @@ class Test:
         files = [pathlib.Path(source_dir) / source for source in sources]
         command = [compiler, build.level, "-std=c++20" if language == "c++" else "-std=gnu11"]
         command += ["-flto"] if build.lto else []
+        if self.paths.sanitizer is not None:
+            command += self.paths.sanitizer.program_flags(build.family)
         command += ["-g"] if debug else []
         command += ["-fPIC", "-shared"] if shared else []
         if plugin is not None:
@@ -228,7 +238,11 @@ class Test:
         command += map(str, link)
         command += self.lld_flags() if build.lto and build.family == "clang" else []
         stem = files[0].stem
-        return self._cached(command, files, name or (f"lib{stem}.so" if shared else stem))
+        # The sanitizers' own pthread_create, longjmp and so on would keep ours from seeing anything
+        # (see cases_builds.py). Behind ours they see everything.
+        first = os.path.basename(self.paths.runtime).split(".so")[0] + ".so.0"
+        return self._cached(command, files, name or (f"lib{stem}.so" if shared else stem),
+                            first if runtime and self.paths.sanitizer else None)
 
     def record_flags(self):
         """Words of the link command for the runtime of static programs."""
@@ -236,10 +250,10 @@ class Test:
             raise Skip("built without the runtime for static programs")
         return [*self.paths.record_options.split(), self.paths.record]
 
-    def _cached(self, command, files, name):
+    def _cached(self, command, files, name, first_library):
         headers = sorted((SOURCE_ROOT / "runtime/include").rglob("*.h"))
         headers += sorted({header for file in files for header in file.parent.glob("*.h")})
-        key = hashlib.sha256("\0".join([*command, name]).encode())
+        key = hashlib.sha256("\0".join([*command, name, str(first_library)]).encode())
         linked_in = [pathlib.Path(self.paths.record)] if self.paths.record in command else []
         plugins = {pathlib.Path(word.removeprefix("-fplugin="))
                    for word in command if word.startswith("-fplugin=")}
@@ -253,7 +267,9 @@ class Test:
             if not result.exists():
                 unfinished = folder / (name + ".unfinished")
                 soname = ["-Wl,-soname," + name] if "-shared" in command else []
-                output_of([*command, *soname, "-o", unfinished])
+                output_of([*command, *soname, "-o", unfinished], timeout=self.timeout)
+                if first_library is not None:
+                    needed_libraries.put_first(unfinished, first_library)
                 unfinished.rename(result)
         return result
 
@@ -309,7 +325,7 @@ class Test:
         environment |= {key: str(value) for key, value in (env or {}).items()}
         command = [str(word) for word in (program, *arguments)]
         process = subprocess.run(command, cwd=self.directory, env=environment, capture_output=True,
-                                 text=True, timeout=TIMEOUT_SECONDS, check=False)
+                                 text=True, timeout=self.timeout, check=False)
         run = Run(self, command, process, data_dir)
         assert status in (run.status, None), (
             f"exit status {run.status}, expected {status}: {run.stderr}")
@@ -322,7 +338,7 @@ class Test:
             environment["AUTOTRACE_DIR"] = str(data_dir)
         process = subprocess.run([self.paths.autotracer, *map(str, arguments)], cwd=self.directory,
                                  env=environment, capture_output=True, text=True,
-                                 timeout=TIMEOUT_SECONDS, check=False)
+                                 timeout=self.timeout, check=False)
         assert process.returncode == status, (
             f"autotracer {shlex.join(map(str, arguments))}: exit status {process.returncode}, "
             f"expected {status}: {process.stderr}")
@@ -330,6 +346,11 @@ class Test:
 
 
 def run_case(name, paths):
-    with tempfile.TemporaryDirectory(prefix="autotrace-e2e-") as directory:
+    watch = contextlib.nullcontext()
+    if paths.sanitizer is not None:
+        if why := sanitizing.left_out(name, paths.sanitizer.name):
+            raise Skip(f"not under the {paths.sanitizer.name} sanitizer: {why}")
+        watch = paths.sanitizer.watch(name)
+    with watch, tempfile.TemporaryDirectory(prefix="autotrace-e2e-") as directory:
         # Resolved, because programs see and print real paths.
         CASES[name](Test(paths, os.path.realpath(directory)))

@@ -2,6 +2,7 @@
 """Runs end-to-end cases.
 
     run_case.py --list                         names of all cases
+    run_case.py --list --one-level             of those at one level of optimization for each compiler
     run_case.py --paths paths.json NAME...     runs these; a part of a name will do
     run_case.py --paths paths.json             runs all
     run_case.py --trees --paths paths.json a_generator a_coroutine   prints their trees, too
@@ -28,6 +29,17 @@ def load_cases():
         importlib.import_module(file.stem)
 
 
+def at_one_level(names):
+    """Of each case and compiler the build with -O2, or else its first one."""
+    chosen = {}
+    for name in names:
+        case, build = name.rsplit(".", 1)
+        family = build.split("-")[0]
+        if build == family + "-O2" or (case, family) not in chosen:
+            chosen[case, family] = name
+    return list(chosen.values())
+
+
 def select(wanted):
     """The cases that are named so, or else whose names hold the text."""
     exact = {text for text in wanted if text in harness.CASES}
@@ -40,13 +52,14 @@ def main():
     parser = argparse.ArgumentParser(description="Runs end-to-end cases.")
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--list", action="store_true", help="print the names of all cases")
+    parser.add_argument("--one-level", action="store_true", help="with --list: not every build")
     parser.add_argument("--paths", help="the paths.json that CMake wrote")
     parser.add_argument("--trees", action="store_true", help="print the trees that are compared")
     options = parser.parse_args()
 
     load_cases()
     if options.list:
-        print("\n".join(harness.CASES))
+        print("\n".join(at_one_level(harness.CASES) if options.one_level else harness.CASES))
         return 0
     if options.paths is None:
         parser.error("--paths is needed to run cases")

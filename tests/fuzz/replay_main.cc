@@ -65,7 +65,7 @@ bool Replay(const std::string& path) {
     fprintf(stderr, "%s: takes too long\n", path.c_str());
     good = false;
   }
-#if !defined(__SANITIZE_ADDRESS__)  // it keeps freed memory
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they keep freed memory
   if (memory > kMemoryAtLeast + kMemoryPerByte * bytes.size()) {
     fprintf(stderr, "%s: takes too much memory\n", path.c_str());
     good = false;

@@ -11,6 +11,7 @@
 
 #include <stdint.h>
 
+#include <atomic>
 #include <memory>
 #include <string>
 
@@ -70,7 +71,7 @@ class FakeProgram {
 
  private:
   RecorderShared shared_;
-  uint32_t last_thread_index_ = 0;
+  std::atomic<uint32_t> last_thread_index_{0};
 };
 
 // For tests that hold with both clocks: the test case runs once with each.

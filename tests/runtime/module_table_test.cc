@@ -142,6 +142,10 @@ TEST_CASE("a library that is opened again at its old place is the same module wi
 }
 
 TEST_CASE("another library at the same place is another module and has no decisions") {
+  // What a sanitizer maps when it first sees a library lies where the next one would.
+  for (const char* path : {AUTOTRACE_TEST_PLUGIN_ONE, AUTOTRACE_TEST_PLUGIN_TWO}) {
+    dlclose(dlopen(path, RTLD_NOW));
+  }
   Fixture fixture;
   ModuleTable* const linked = GENERATE(true, false) ? fixture.table.get() : nullptr;
   const bool looked = GENERATE(true, false);

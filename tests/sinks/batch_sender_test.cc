@@ -249,8 +249,10 @@ TEST_CASE("how far everything was sent is told as a place in the files") {
 TEST_CASE("what the endpoint refuses is done with, what fails for a while is not") {
   Fixture fixture(Keeping(1));
   fixture.endpoint.first_answers = {Status(400), Status(503)};
+  fixture.SetStalled(true);  // no answer before the blocks are whole
   fixture.Block(100, 200, 1);
   fixture.Block(200, 300, 1);
+  fixture.SetStalled(false);
   REQUIRE(fixture.Eventually([&] { return fixture.endpoint.bodies.size() == 1; }));
   fixture.sender->Close(Clock::now() + seconds(20));
   CHECK(fixture.marks == std::vector<SentMark>{{200, 0}, {300, 0}});
@@ -310,9 +312,11 @@ TEST_CASE("sending stops when the endpoint refuses everything, if that is asked 
   const int status = GENERATE(401, 404, 500);
   fixture.endpoint.first_answers = {Status(400), Status(413)};  // these two are to blame themselves
   fixture.endpoint.answer = Status(status);
+  fixture.SetStalled(true);  // no answer before the blocks are whole
   fixture.Block(100, 200, 1);
   fixture.Block(200, 300, 1);
   fixture.Block(300, 400, 2);
+  fixture.SetStalled(false);
   CHECK_FALSE(fixture.sender->SendAll());
   CHECK(fixture.sender->dropped().failed == 2);
   CHECK(fixture.sender->unsent() == 2);

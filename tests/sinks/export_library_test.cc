@@ -51,9 +51,10 @@ Function Load(const char* name) {
   return function;
 }
 
-std::string Yaml(const std::string& endpoint) {
+std::string Yaml(const std::string& endpoint, uint64_t request_timeout) {
   filters::Config config;
   config.active = true;
+  config.otlp_timeout = request_timeout;
   config.otlp_endpoint = endpoint;
   config.otlp_headers = {{"authorization", "Bearer s3cr3t-token"}};
   return filters::ToYaml(config, /*with_secrets=*/true);
@@ -62,11 +63,12 @@ std::string Yaml(const std::string& endpoint) {
 class Exporter {
  public:
   // `keeps`: what is handed in is kept until it was sent.
-  explicit Exporter(const std::string& endpoint, bool keeps = false) {
+  explicit Exporter(const std::string& endpoint, bool keeps = false,
+                    uint64_t request_timeout = 10 * kSecond) {
     log_lines.clear();
     const autotrace_export_host host = {Log, keeps ? Sent : nullptr, this};
-    handle_ = Load<autotrace_export_open_t>("autotrace_export_open")(AUTOTRACE_EXPORT_ABI_VERSION,
-                                                                     Yaml(endpoint).c_str(), &host);
+    handle_ = Load<autotrace_export_open_t>("autotrace_export_open")(
+        AUTOTRACE_EXPORT_ABI_VERSION, Yaml(endpoint, request_timeout).c_str(), &host);
     const std::lock_guard lock(log_mutex);
     INFO((log_lines.empty() ? std::string() : log_lines[0]));
     REQUIRE(handle_ != nullptr);
@@ -178,7 +180,8 @@ TEST_CASE("a stalled endpoint holds nobody up: blocks are taken, closing ends in
 
 TEST_CASE("what does not fit into the queue is dropped and counted") {
   const Receiver receiver({"--stall"});
-  Exporter exporter(receiver.url());
+  // None is given up before all are there, however slow the machine is.
+  Exporter exporter(receiver.url(), /*keeps=*/false, 300 * kSecond);
   // More than 32 MiB of requests.
   exporter.Trace(300'000);
   const uint64_t dropped = exporter.Dropped();
