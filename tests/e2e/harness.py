@@ -250,7 +250,7 @@ class Test:
             raise Skip("built without the runtime for static programs")
         return [*self.paths.record_options.split(), self.paths.record]
 
-    def _cached(self, command, files, name, first_library):
+    def _cached(self, command, files, name, first_library=None):
         headers = sorted((SOURCE_ROOT / "runtime/include").rglob("*.h"))
         headers += sorted({header for file in files for header in file.parent.glob("*.h")})
         key = hashlib.sha256("\0".join([*command, name, str(first_library)]).encode())
