@@ -24,6 +24,7 @@
 #include "exporter/sinks/otlp_http.h"
 #include "exporter/sinks/run_pusher.h"
 #include "filters/config_loader.h"
+#include "runtime/control_page.h"
 
 namespace autotrace::cli {
 namespace {
@@ -202,6 +203,7 @@ void Pusher::Push(const Run& found, bool was_named) {
   bool goes_on = true;
   for (const ProcessFiles& process : chosen) {
     goes_on = goes_on && SendProcess(*run, process, &modules);
+    unlink((process.stem() + std::string(kControlSuffix)).c_str());  // nobody answers any more
   }
   rmdir(run->path.c_str());  // if nothing is left in it
   if (endpoint_.empty()) return;

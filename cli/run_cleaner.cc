@@ -3,6 +3,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -19,6 +21,7 @@
 #include "exporter/process_liveness.h"
 #include "exporter/run_files.h"
 #include "filters/config_loader.h"
+#include "runtime/control_page.h"
 #include "runtime/trace_format.h"
 
 namespace autotrace::cli {
@@ -200,6 +203,24 @@ absl::Status RemoveRun(const exporter::Run& run) {
   return absl::OkStatus();
 }
 
+namespace {
+
+// Of programs that were killed after all that they recorded had been sent and removed.
+void RemoveControlFiles(int parent, const std::string& run) {
+  Folder folder(
+      fdopendir(openat(parent, run.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)));
+  if (folder == nullptr) return;
+  const std::vector<std::string> names = NamesIn(folder.get());
+  const bool is_all = std::all_of(names.begin(), names.end(), [](const std::string& name) {
+    return name.ends_with(kControlSuffix) && kill(static_cast<pid_t>(atoi(name.c_str())), 0) != 0 &&
+           errno == ESRCH;
+  });
+  if (!is_all) return;
+  for (const std::string& name : names) unlinkat(dirfd(folder.get()), name.c_str(), 0);
+}
+
+}  // namespace
+
 uint64_t RemoveEmptyRuns(const std::string& dir, uint64_t now_unix_nanos) {
   const auto folder = OpenFolder(dir);
   if (!folder.ok()) return 0;
@@ -214,7 +235,8 @@ uint64_t RemoveEmptyRuns(const std::string& dir, uint64_t now_unix_nanos) {
     }
     const uint64_t changed = static_cast<uint64_t>(facts.st_mtim.tv_sec) * 1'000'000'000;
     if (changed + kHeartbeatNanos > now_unix_nanos) continue;
-    // Fails, as it should, when there is anything in it.
+    RemoveControlFiles(descriptor, name);
+    // Fails, as it should, when there is anything else in it.
     removed += unlinkat(descriptor, name.c_str(), AT_REMOVEDIR) == 0 ? 1 : 0;
   }
   return removed;

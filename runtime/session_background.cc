@@ -145,7 +145,9 @@ void Session::Housekeeping(uint64_t now) {
 // Where the program is replaced nobody else will remove what was sent.
 void Session::LeaveNothing() {
   if (spool_ == nullptr || drainer_->has_open_calls()) return;
-  if (spool_->RemoveIfAllSent()) RemoveIfEmpty(run_);
+  if (!spool_->RemoveIfAllSent()) return;
+  control_.Remove();
+  RemoveIfEmpty(run_);
 }
 
 void Session::Finish() {

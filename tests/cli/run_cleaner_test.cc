@@ -202,6 +202,12 @@ TEST_CASE("only empty folders that are called like runs go") {
   CHECK(RemoveEmptyRuns(folder.path(), static_cast<uint64_t>(time(nullptr) + 3600) * kSecond) == 1);
   CHECK_FALSE(std::filesystem::exists(folder / "20260801-142233.123456-4711"));
   CHECK(std::filesystem::exists(folder / "mine"));
+  // What a killed program left that had sent everything; and one of a program that runs.
+  folder.Write("20260801-142233.123456-4713/" + std::to_string(PidOfDeadProcess()) + "-7.control",
+               "");
+  folder.Write("20260801-142233.123456-4714/" + std::to_string(getpid()) + "-7.control", "");
+  CHECK(RemoveEmptyRuns(folder.path(), static_cast<uint64_t>(time(nullptr) + 3600) * kSecond) == 1);
+  CHECK_FALSE(std::filesystem::exists(folder / "20260801-142233.123456-4713"));
   CHECK(std::filesystem::exists(folder / "20260801-142233.123456-4712/file"));
 }
 
