@@ -175,7 +175,10 @@ std::vector<exporter::Run> RunsToRemove(const std::vector<exporter::Run>& runs,
 absl::Status RemoveRun(const exporter::Run& run) {
   auto folder = OpenFolder(run.path);
   if (!folder.ok()) return folder.status();
-  const std::vector<std::string> names = NamesIn(folder->get());
+  std::vector<std::string> names = NamesIn(folder->get());
+  // Segments go last: if the command is killed meanwhile, what is left is a run.
+  std::stable_partition(names.begin(), names.end(),
+                        [](const std::string& name) { return !name.ends_with(".seg"); });
   const int descriptor = dirfd(folder->get());
   if (absl::Status status = CheckIsRun(descriptor, run.path, names); !status.ok()) return status;
   for (const std::string& name : names) {

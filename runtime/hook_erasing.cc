@@ -1,5 +1,7 @@
 #include "runtime/hook_erasing.h"
 
+#include <new>
+
 #include "runtime/clock.h"
 
 namespace autotrace {
@@ -10,6 +12,16 @@ constexpr uint64_t kLongestLook = 1'000'000;
 
 }  // namespace
 
+template <typename Work>
+void HookErasing::WhileThereIsMemory(Work work) {
+  try {
+    work();
+  } catch (const std::bad_alloc&) {
+    static_cast<void>(eraser_.release());  // it may have been in the middle of anything
+    reason_ = "no memory";
+  }
+}
+
 bool HookErasing::HasEffect(const SeenHook& hook) const {
   return decided_again_ ? decider_->HasEffect(*hook.module, hook.function) : hook.has_effect;
 }
@@ -17,7 +29,10 @@ bool HookErasing::HasEffect(const SeenHook& hook) const {
 void HookErasing::DecideAgain() {
   decided_again_ = true;
   seen_ = 0;
-  if (eraser_ == nullptr) return;
+  if (eraser_ != nullptr) WhileThereIsMemory([this] { DecideAllAgain(); });
+}
+
+void HookErasing::DecideAllAgain() {
   for (size_t i = 0; i < looked_at_; ++i) {
     const SeenHook* hook = decider_->hooks().at(i);
     if (hook == nullptr || hook->module == nullptr) continue;
@@ -44,6 +59,12 @@ bool HookErasing::Begin() {
 }
 
 bool HookErasing::Look() {
+  bool is_more = false;
+  WhileThereIsMemory([&] { is_more = LookForAWhile(); });
+  return is_more;
+}
+
+bool HookErasing::LookForAWhile() {
   if (!Begin()) return false;
   const uint64_t end = MonotonicNanos() + kLongestLook;
   const AppendLog<SeenHook>& log = decider_->hooks();
@@ -64,7 +85,7 @@ void HookErasing::AbandonInChild() {
 }
 
 void HookErasing::Apply() {
-  if (eraser_ != nullptr) eraser_->Apply();
+  if (eraser_ != nullptr) WhileThereIsMemory([this] { eraser_->Apply(); });
 }
 
 }  // namespace autotrace

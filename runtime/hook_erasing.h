@@ -2,7 +2,8 @@
 // a HookEraser, when there is anything to erase at all. Only in code that lasts as long as the
 // program, so that nothing is written where another library may lie by now.
 //
-// Background thread, but for counts(), which is for the program's end.
+// Background thread, but for counts(), which is for the program's end. Without memory it gives up,
+// and hooks stay as they are.
 #ifndef AUTOTRACE_RUNTIME_HOOK_ERASING_H_
 #define AUTOTRACE_RUNTIME_HOOK_ERASING_H_
 
@@ -42,6 +43,10 @@ class HookErasing {
 
  private:
   bool Begin();
+  template <typename Work>
+  void WhileThereIsMemory(Work work);
+  bool LookForAWhile();
+  void DecideAllAgain();
   bool HasEffect(const SeenHook& hook) const;
 
   std::vector<uint64_t> hooks_;

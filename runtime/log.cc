@@ -1,9 +1,8 @@
 #include "runtime/log.h"
 
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
-
-#include <string>
 
 namespace autotrace {
 namespace {
@@ -26,12 +25,22 @@ void InitializeLog() {
   stderr_inode = status.st_ino;
 }
 
-void Log(std::string_view message) {
+void Log(std::string_view message) { LogParts({message}); }
+
+void LogParts(std::initializer_list<std::string_view> parts) {
   if (!StderrIsStillOurs()) return;
-  std::string line = "autotrace: ";
-  line.append(message);
-  line += '\n';
-  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, line.data(), line.size());
+  constexpr size_t kMost = 8;
+  iovec line[kMost];
+  int count = 0;
+  const auto add = [&](std::string_view text) {
+    if (count < static_cast<int>(kMost)) {
+      line[count++] = {const_cast<char*>(text.data()), text.size()};
+    }
+  };
+  add("autotrace: ");
+  for (const std::string_view part : parts) add(part);
+  add("\n");
+  [[maybe_unused]] const ssize_t written = writev(STDERR_FILENO, line, count);
 }
 
 bool StderrIsTerminal() { return isatty(STDERR_FILENO) == 1; }

@@ -2,6 +2,7 @@
 #ifndef AUTOTRACE_RUNTIME_LOG_H_
 #define AUTOTRACE_RUNTIME_LOG_H_
 
+#include <initializer_list>
 #include <string_view>
 
 namespace autotrace {
@@ -12,6 +13,8 @@ void InitializeLog();
 
 // One write(2), so lines of several threads do not mix. Dropped when stderr is not what it was.
 void Log(std::string_view message);
+// The same for a line of parts, at most six; takes no memory.
+void LogParts(std::initializer_list<std::string_view> parts);
 
 bool StderrIsTerminal();
 

@@ -212,7 +212,10 @@ void RemoveIfEmpty(const RunFolder& run) {
 uint64_t RemoveRun(const std::string& path) {
   const OpenedRun folder(path);
   if (!folder.ok()) return 0;
-  const std::vector<std::string> files = folder.Names();
+  std::vector<std::string> files = folder.Names();
+  // Segments go last: if the program ends meanwhile, what is left is a run, or an empty folder.
+  std::stable_partition(files.begin(), files.end(),
+                        [](const std::string& name) { return !name.ends_with(".seg"); });
   bool removable = true;
   for (const std::string& name : files) {
     // Something foreign, or a process that may still write: the run stays.

@@ -83,7 +83,7 @@ void Session::StartFromEnvironment(std::vector<uint64_t> hooks) {
       }
     }
   } catch (const std::exception& error) {
-    Log(std::string("cannot start: ") + error.what() + "; this run is not traced");
+    LogParts({"cannot start: ", error.what(), "; this run is not traced"});
   }
   if (state != SessionState::kOn && session != nullptr) {
     current_ = nullptr;
@@ -360,7 +360,7 @@ void Session::Stop() {
       Finish();  // that thread had no memory to go on with
     }
   } catch (const std::exception& error) {
-    Log(std::string("the recording is incomplete: ") + error.what());
+    LogParts({"the recording is incomplete: ", error.what()});
   }
 }
 

@@ -113,6 +113,7 @@ class Session {
   // In session_control.cc.
   void OpenControl();
   void ObeyControl();
+  void Obey(const std::string& request);
   void ChangeFilter();
   void ForgetDecisions();
   std::string StatusText() const;

@@ -83,7 +83,7 @@ void Session::RunInBackground() {
     const ForkGate::Inside inside(&gate_);
     Finish();
   } catch (const std::exception& error) {
-    Log(std::string("recording stopped: ") + error.what());
+    LogParts({"recording stopped: ", error.what()});
   }
 }
 

@@ -5,6 +5,7 @@
 // and every function is decided about anew, by another filter, at its next call. Paused is a filter
 // that matches nothing. Hooks of functions that are not wanted are erased as always, so that a
 // paused program's calls cost next to nothing.
+#include <new>
 #include <utility>
 
 #include "filters/config_loader.h"
@@ -60,8 +61,15 @@ void Session::OpenControl() {
 }
 
 void Session::ObeyControl() {
-  const std::string request = control_.Request();
-  if (request.empty()) return;
+  try {
+    const std::string request = control_.Request();
+    if (!request.empty()) Obey(request);
+  } catch (const std::bad_alloc&) {
+    control_.Answer(false, "the program has no memory left for it");
+  }
+}
+
+void Session::Obey(const std::string& request) {
   const size_t equals = request.find('=');
   std::string error;
   if (request == "on" || request == "off") {

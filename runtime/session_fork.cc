@@ -118,7 +118,7 @@ void Session::BecomeTheChild() {
   } catch (const std::exception& error) {
     g_state.store(SessionState::kOff, std::memory_order_release);
     AbandonThread();
-    Log(std::string("cannot trace the forked child: ") + error.what());
+    LogParts({"cannot trace the forked child: ", error.what()});
   }
 }
 
