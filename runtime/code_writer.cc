@@ -19,7 +19,8 @@ bool Protect(uint64_t begin, uint64_t end, int protection) {
                       protection) == 0;
 }
 
-void Store(CodeChange* change) {
+// (ThreadSanitizer keeps no state for code.)
+__attribute__((noinline, no_sanitize("thread"))) void Store(CodeChange* change) {
   auto* byte = reinterpret_cast<uint8_t*>(change->address);
   uint8_t expected = change->from;
   change->made = __atomic_compare_exchange_n(byte, &expected, change->to, /*weak=*/false,

@@ -66,6 +66,7 @@ class SeenFunction final : public filters::Function {
   }
   void Append(std::string_view text) const {
     const size_t part = std::min(text.size(), sizeof(path_) - path_size_);
+    if (part == 0) return;
     memcpy(path_ + path_size_, text.data(), part);
     path_size_ += part;
   }
@@ -95,10 +96,15 @@ class RecordedNews final : public ModuleNews {
   Recorder* recorder_;
 };
 
+// What stands on the stack, between variables and after them as well. (AddressSanitizer minds.)
+__attribute__((no_sanitize("address"))) uint64_t WordAt(uint64_t address) {
+  return *reinterpret_cast<const uint64_t*>(address);
+}
+
 // Where the entry hook with this frame address was called. (It runs on this thread.)
 uint64_t ReturnAddressOfHook(uint64_t frame_address) {
 #ifdef __x86_64__
-  return reinterpret_cast<const uint64_t*>(frame_address)[-1];
+  return WordAt(frame_address - sizeof(uint64_t));
 #else
   static_cast<void>(frame_address);
   return 0;
@@ -309,7 +315,7 @@ bool Decider::IsCalledByThreadStart(uint64_t frame_address, uint64_t stack_end) 
       [](void* argument) {
         auto* c = static_cast<Call*>(argument);
         for (uint64_t at = c->from & ~uint64_t{7}; c->result && at + 8 <= c->to; at += 8) {
-          const uint64_t word = *reinterpret_cast<const uint64_t*>(at);
+          const uint64_t word = WordAt(at);
           Module* module = word < 4096 ? nullptr : c->decider->modules_->Find(word);
           symbolizer::Symbol symbol;
           if (module == nullptr || !module->image.FindFunction(word - module->load_bias, &symbol) ||
