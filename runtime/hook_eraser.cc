@@ -63,10 +63,14 @@ void HookEraser::Decide(const Module& module, uint64_t function, uint64_t called
   Look(&body);
 }
 
+const LinkedBinary& HookEraser::BinaryOf(const Module& module) {
+  return binaries_.try_emplace(&module, module.start, module.end, module.load_bias).first->second;
+}
+
 void HookEraser::Look(Body* body) {
   body->found = {};
   ++body->looks;
-  if (!finder_.Find(body->range, {body->module->start, body->module->end}, &body->found)) {
+  if (!finder_.Find(body->range, BinaryOf(*body->module), &body->found)) {
     ++totals_.undecodable;
     return;
   }
@@ -141,6 +145,7 @@ void HookEraser::RestoreAll() {
 
 void HookEraser::Forget(const Module& module) {
   pending_.erase(&module);
+  binaries_.erase(&module);
   std::erase_if(sites_, [&](const auto& site) { return site.second.module == &module; });
   std::erase_if(bodies_, [&](const auto& body) { return body.second.module == &module; });
   std::erase_if(functions_, [&](const auto& function) {

@@ -72,12 +72,13 @@ class HookEraser {
   // Disassembled again while the dynamic linker may still fill in what leads to a hook.
   struct Body {
     const Module* module = nullptr;
-    HookSiteFinder::Range range = {};
+    AddressRange range = {};
     HookSites found;
     int looks = 0;
     uint64_t next_look = 0;  // pass
   };
 
+  const LinkedBinary& BinaryOf(const Module& module);
   void Look(Body* body);
   void LookAgain();
   void Want(uint64_t address, bool erased);
@@ -88,7 +89,8 @@ class HookEraser {
   std::unordered_map<uint64_t, Function> functions_;  // by address
   std::unordered_map<uint64_t, Site> sites_;          // by the address of the byte
   std::unordered_map<uint64_t, Body> bodies_;         // by where they begin
-  std::vector<uint64_t> incomplete_;                  // bodies to look at again
+  std::unordered_map<const Module*, LinkedBinary> binaries_;
+  std::vector<uint64_t> incomplete_;  // bodies to look at again
   // Sites whose state is to change.
   std::unordered_map<const Module*, std::vector<uint64_t>> pending_;
   uint64_t passes_ = 0;

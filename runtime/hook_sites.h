@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace autotrace {
@@ -34,6 +35,31 @@ struct HookSites {
   size_t unresolved = 0;
 };
 
+struct AddressRange {
+  uint64_t begin;
+  uint64_t end;
+  bool Contains(uint64_t address) const { return address - begin < end - begin; }
+};
+
+// Where in a loaded binary may be looked: its code, and what the dynamic linker fills in for it.
+// The program's own data is none of this, may be changed at any time, and may even be unreadable.
+class LinkedBinary {
+ public:
+  // As its program headers say, which lie at its start. Without them, nothing may be looked at.
+  LinkedBinary(uint64_t start, uint64_t end, uint64_t load_bias);
+  LinkedBinary(std::vector<AddressRange> code, std::vector<AddressRange> linked)
+      : code_(std::move(code)), linked_(std::move(linked)) {}
+
+  bool IsCode(uint64_t address, size_t size) const { return IsIn(code_, address, size); }
+  bool IsLinked(uint64_t address, size_t size) const { return IsIn(linked_, address, size); }
+
+ private:
+  static bool IsIn(const std::vector<AddressRange>& ranges, uint64_t address, size_t size);
+
+  std::vector<AddressRange> code_;
+  std::vector<AddressRange> linked_;
+};
+
 class HookSiteFinder {
  public:
   // `hooks`: the addresses that calls of hooks lead to.
@@ -42,20 +68,15 @@ class HookSiteFinder {
   // Loads the disassembler, libZydis. False, with the reason, when it cannot.
   bool Load(std::string* reason);
 
-  struct Range {
-    uint64_t begin;
-    uint64_t end;
-    bool Contains(uint64_t address) const { return address - begin < end - begin; }
-  };
-  // Finds the calls in one function's body, which lies in `module`. False, with nothing added, when
+  // Finds the calls in one function's body, which lies in `binary`. False, with nothing added, when
   // the bytes do not decode as instructions from the first to the last.
-  bool Find(Range body, Range module, HookSites* found) const;
+  bool Find(AddressRange body, const LinkedBinary& binary, HookSites* found) const;
 
  private:
   enum class Target { kOther, kHook, kUnresolved };
 
-  Target TargetOf(uint64_t address, Range module) const;
-  Target TargetInSlot(uint64_t slot, Range module) const;
+  Target TargetOf(uint64_t address, const LinkedBinary& binary) const;
+  Target TargetInSlot(uint64_t slot, const LinkedBinary& binary) const;
   bool IsHook(uint64_t address) const;
 
   std::vector<uint64_t> hooks_;

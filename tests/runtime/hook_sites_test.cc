@@ -1,6 +1,7 @@
 // Compares what is found by disassembly with what a run of the same code shows.
 #include "runtime/hook_sites.h"
 
+#include <string.h>
 #include <sys/mman.h>
 
 #include <atomic>
@@ -142,13 +143,32 @@ TEST_CASE("bytes that are no instructions are left alone") {
   alignas(16) static const uint8_t code[] = {0x90, 0x06, 0x90, 0x90};  // 06: not in 64-bit mode
   const auto begin = reinterpret_cast<uint64_t>(code);
   HookSites found;
-  CHECK_FALSE(finder.Find({begin, begin + sizeof(code)}, {begin, begin + sizeof(code)}, &found));
+  const AddressRange whole = {begin, begin + sizeof(code)};
+  CHECK_FALSE(finder.Find(whole, LinkedBinary({whole}, {}), &found));
   // Cut in the middle of an instruction.
   alignas(16) static const uint8_t cut[] = {0x90, 0xe8, 0, 0};
   const auto cut_begin = reinterpret_cast<uint64_t>(cut);
-  CHECK_FALSE(finder.Find({cut_begin, cut_begin + sizeof(cut)},
-                          {cut_begin, cut_begin + sizeof(cut)}, &found));
+  const AddressRange cut_whole = {cut_begin, cut_begin + sizeof(cut)};
+  CHECK_FALSE(finder.Find(cut_whole, LinkedBinary({cut_whole}, {}), &found));
   CHECK(found.sites.empty());
+}
+
+TEST_CASE("nothing is read but code and what the dynamic linker fills in") {
+  const HookSiteFinder finder = LoadedFinder();
+  // mov rdi, [rip+0x0ff9]; call [rip+0x1ff3]; jmp -> where nothing is mapped any more.
+  auto* pages = static_cast<uint8_t*>(
+      mmap(nullptr, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  REQUIRE(pages != MAP_FAILED);
+  constexpr uint8_t kCode[] = {0x48, 0x8b, 0x3d, 0xf9, 0x0f, 0, 0,
+                               0xff, 0x15, 0xf3, 0x1f, 0,    0, 0xc3};
+  memcpy(pages, kCode, sizeof(kCode));
+  REQUIRE(mprotect(pages + 4096, 2 * 4096, PROT_NONE) == 0);
+  const auto begin = reinterpret_cast<uint64_t>(pages);
+  const AddressRange body = {begin, begin + sizeof(kCode)};
+  HookSites found;
+  CHECK(finder.Find(body, LinkedBinary({body}, {}), &found));
+  CHECK(found.sites.empty());
+  munmap(pages, 3 * 4096);
 }
 
 TEST_CASE("a byte that is not what it was expected to be stays") {

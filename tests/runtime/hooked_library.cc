@@ -75,16 +75,16 @@ HookSites HookedLibrary::FindAll(const HookSiteFinder& finder) const {
   struct Context {
     const Module* module;
     const HookSiteFinder* finder;
+    LinkedBinary binary;
     HookSites found;
     std::set<uint64_t> bodies;  // one may have several names
-  } context = {&module_, &finder, {}, {}};
+  } context = {&module_, &finder, {module_.start, module_.end, module_.load_bias}, {}, {}};
   module_.image.ForEachFunction(
       [](void* opaque, const symbolizer::Symbol& symbol) {
         auto* c = static_cast<Context*>(opaque);
         const uint64_t begin = c->module->load_bias + symbol.address;
         if (symbol.size == 0 || !c->bodies.insert(begin).second) return;
-        CHECK(c->finder->Find({begin, begin + symbol.size}, {c->module->start, c->module->end},
-                              &c->found));
+        CHECK(c->finder->Find({begin, begin + symbol.size}, c->binary, &c->found));
       },
       &context);
   return context.found;
