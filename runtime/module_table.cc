@@ -41,7 +41,8 @@ void SetPath(Module* module, std::string_view name) {
 }
 
 // FNV-1a.
-uint64_t HashOf(const char* text) {
+// (ThreadSanitizer does not know the dynamic linker's locks, which order what it says of a binary.)
+__attribute__((noinline, no_sanitize("thread"))) uint64_t HashOf(const char* text) {
   uint64_t hash = 0xcbf29ce484222325;
   for (; text != nullptr && *text != '\0'; ++text) {
     hash = (hash ^ static_cast<unsigned char>(*text)) * 0x100000001b3;
@@ -81,10 +82,13 @@ struct ModuleTable::Place {
   bool HasLinkMapOf(const Module& module) const {
     return module.link_map.load(std::memory_order_relaxed) == map;
   }
+  // As the loader has it.
+  __attribute__((noinline, no_sanitize("thread"))) const char* Name() const { return map->l_name; }
+  __attribute__((noinline, no_sanitize("thread"))) uint64_t Bias() const { return map->l_addr; }
   // The loader may have got the same memory for another binary's link_map. What is here must stay
   // loaded meanwhile.
   bool Holds(const Module& module) const {
-    return HasRangeOf(module) && (module.lasts || (module.loader_name_hash == HashOf(map->l_name) &&
+    return HasRangeOf(module) && (module.lasts || (module.loader_name_hash == HashOf(Name()) &&
                                                    module.identity.HoldsWhileLoaded()));
   }
 };
@@ -172,9 +176,9 @@ Module* ModuleTable::Add(const Place& place) {
   void* memory = size() < kCapacity ? MapMemory(sizeof(Module)) : nullptr;
   if (memory == nullptr) return nullptr;
   auto* module = new (memory) Module;
-  const char* name = place.map->l_name;
+  const char* name = place.Name();
   module->link_map.store(place.map, std::memory_order_relaxed);
-  module->load_bias = place.map->l_addr;
+  module->load_bias = place.Bias();
   module->start = place.start;
   module->end = place.end;
   module->identity.Take(place.start);
