@@ -1,9 +1,5 @@
 #include "runtime/hook_eraser.h"
 
-#include <elf.h>
-#include <string.h>
-#include <sys/mman.h>
-
 #include <algorithm>
 
 namespace autotrace {
@@ -11,26 +7,6 @@ namespace {
 
 // A body is looked at again after 1, 2, 4, ... passes, so often.
 constexpr int kMostLooks = 12;
-
-// How the module's code is mapped, by its program headers, which lie at its start.
-int ProtectionAt(const Module& module, uint64_t address) {
-  int protection = PROT_READ | PROT_EXEC;
-  Elf64_Ehdr header;
-  memcpy(&header, reinterpret_cast<const void*>(module.start), sizeof(header));
-  if (memcmp(header.e_ident, ELFMAG, SELFMAG) != 0) return protection;
-  for (int i = 0; i < header.e_phnum; ++i) {
-    Elf64_Phdr segment;
-    memcpy(&segment,
-           reinterpret_cast<const void*>(module.start + header.e_phoff + i * sizeof(segment)),
-           sizeof(segment));
-    const uint64_t begin = module.load_bias + segment.p_vaddr;
-    if (segment.p_type == PT_LOAD && address - begin < segment.p_memsz &&
-        (segment.p_flags & PF_W) != 0) {
-      protection |= PROT_WRITE;
-    }
-  }
-  return protection;
-}
 
 }  // namespace
 
@@ -123,7 +99,8 @@ void HookEraser::Change(const Module& module, std::vector<uint64_t>* addresses) 
                        erase ? site.hook.erased : site.hook.original});
   }
   if (changes.empty()) return;
-  const bool writable = ChangeCode(&changes, ProtectionAt(module, changes.front().address));
+  const int protection = BinaryOf(module).ProtectionOfCode(changes.front().address);
+  const bool writable = ChangeCode(&changes, protection);
   for (const CodeChange& change : changes) {
     Site& site = sites_[change.address];
     if (change.made) {

@@ -2,6 +2,7 @@
 
 #include <elf.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 
@@ -61,7 +62,10 @@ LinkedBinary::LinkedBinary(uint64_t start, uint64_t end, uint64_t load_bias) {
     const AddressRange range = {load_bias + segment.p_vaddr,
                                 load_bias + segment.p_vaddr + segment.p_memsz};
     if (range.begin < start || range.end > end) continue;
-    if (segment.p_type == PT_LOAD && (segment.p_flags & PF_X) != 0) code_.push_back(range);
+    if (segment.p_type == PT_LOAD && (segment.p_flags & PF_X) != 0) {
+      code_.push_back(range);
+      if ((segment.p_flags & PF_W) != 0) writable_code_.push_back(range);
+    }
     if (segment.p_type == PT_GNU_RELRO) linked_.push_back(range);
     if (segment.p_type == PT_DYNAMIC) dynamic = range.begin;
   }
@@ -80,6 +84,10 @@ LinkedBinary::LinkedBinary(uint64_t start, uint64_t end, uint64_t load_bias) {
   constexpr uint64_t kOwnEntries = 3;
   const uint64_t table_end = table + (kOwnEntries + entries) * sizeof(uint64_t);
   if (table >= start && table_end <= end) linked_.push_back({table, table_end});
+}
+
+int LinkedBinary::ProtectionOfCode(uint64_t address) const {
+  return PROT_READ | PROT_EXEC | (IsIn(writable_code_, address, 1) ? PROT_WRITE : 0);
 }
 
 bool LinkedBinary::IsIn(const std::vector<AddressRange>& ranges, uint64_t address, size_t size) {

@@ -51,12 +51,15 @@ class LinkedBinary {
       : code_(std::move(code)), linked_(std::move(linked)) {}
 
   bool IsCode(uint64_t address, size_t size) const { return IsIn(code_, address, size); }
+  // How code is mapped there: PROT_READ and so on.
+  int ProtectionOfCode(uint64_t address) const;
   bool IsLinked(uint64_t address, size_t size) const { return IsIn(linked_, address, size); }
 
  private:
   static bool IsIn(const std::vector<AddressRange>& ranges, uint64_t address, size_t size);
 
   std::vector<AddressRange> code_;
+  std::vector<AddressRange> writable_code_;  // a part of code_
   std::vector<AddressRange> linked_;
 };
 

@@ -89,7 +89,7 @@ std::vector<uint64_t> HookAddresses();
 #endif
 
 __attribute__((constructor AUTOTRACE_ORDER)) void LibraryIsLoaded() {
-  Session::StartFromEnvironment(HookAddresses());
+  Session::StartFromEnvironment(&HookAddresses);
   if (Session::Current() != nullptr) FindOutAboutSignalStacks();
 }
 

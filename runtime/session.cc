@@ -58,7 +58,7 @@ filters::Config PossibleHere(filters::Config config) {
 
 }  // namespace
 
-void Session::StartFromEnvironment(std::vector<uint64_t> hooks) {
+void Session::StartFromEnvironment(std::vector<uint64_t> (*hooks)()) {
   // The environment of a set-uid program belongs to somebody else.
   if (!EnvironmentAsks() || getauxval(AT_SECURE) != 0) {
     g_state.store(SessionState::kOff, std::memory_order_release);
@@ -76,7 +76,7 @@ void Session::StartFromEnvironment(std::vector<uint64_t> hooks) {
       if (!loaded.error.empty()) {
         Log(loaded.error + "; this run is not traced");
       } else {
-        session = new Session(PossibleHere(loaded.config), std::move(hooks));
+        session = new Session(PossibleHere(loaded.config), hooks());
         // Before Begin: the background thread and the hooks find it there.
         current_ = session;
         if (session->Begin()) state = SessionState::kOn;  // never destroyed
@@ -120,9 +120,7 @@ bool Session::Begin() {
 
   shared_.callers = config_.callers;
   shared_.max_depth = config_.max_depth;
-  for (size_t i = 0; i < filter_.thresholds().size() && i < decision::kNoThreshold; ++i) {
-    shared_.SetThreshold(i, TicksFromNanos(filter_.thresholds()[i]));
-  }
+  SetThresholds(filter_);
   paused_ = config_.start_paused;
   if (paused_) ChangeFilter();
   shared_.decide = [](uint64_t function, uint64_t frame_address, Recorder* recorder,

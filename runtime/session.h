@@ -50,8 +50,8 @@ class Session {
  public:
   // Reads the configuration and starts tracing if it says so. Prints one line and stays off when
   // something is wrong. Called once, by the library's constructor.
-  // `hooks`: the addresses of this library's hooks.
-  static void StartFromEnvironment(std::vector<uint64_t> hooks);
+  // `hooks` gives the addresses of this library's hooks; not asked when off.
+  static void StartFromEnvironment(std::vector<uint64_t> (*hooks)());
   // Null when off.
   static Session* Current() { return current_; }
 
@@ -115,6 +115,7 @@ class Session {
   void ObeyControl();
   void Obey(const std::string& request);
   void ChangeFilter();
+  void SetThresholds(const filters::FunctionFilter& filter);
   void ForgetDecisions();
   std::string StatusText() const;
   void Finish();

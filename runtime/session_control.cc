@@ -95,15 +95,19 @@ void Session::ChangeFilter() {
   }
   filters_.push_back(std::make_unique<filters::FunctionFilter>(config));
   const filters::FunctionFilter& filter = *filters_.back();
-  for (size_t i = 0; i < filter.thresholds().size() && i < decision::kNoThreshold; ++i) {
-    shared_.SetThreshold(i, TicksFromNanos(filter.thresholds()[i]));
-  }
+  SetThresholds(filter);
   shared_.paused.store(paused_, std::memory_order_relaxed);
   decider_.set_filter(&filter);
   forget_again_ = kForgetAgain;
   ForgetDecisions();
   erasing_.DecideAgain();
   erasing_.Apply();
+}
+
+void Session::SetThresholds(const filters::FunctionFilter& filter) {
+  for (size_t i = 0; i < filter.thresholds().size() && i < decision::kNoThreshold; ++i) {
+    shared_.SetThreshold(i, TicksFromNanos(filter.thresholds()[i]));
+  }
 }
 
 void Session::ForgetDecisions() {

@@ -54,6 +54,15 @@ class Pipeline {
   Drainer drainer_{&program_.shared(), &pool_, &modules_, &decider_};
 };
 
+// The sink gets what follows the news of the binaries that are loaded; the first of these.
+const Module& BeginWithLoaded(Pipeline* pipeline, MemorySink* sink) {
+  pipeline->modules().AddLoaded(ExecutablePath());
+  pipeline->drainer().AddSink(sink);
+  pipeline->drainer().EmitModules();
+  sink->blocks.clear();
+  return *pipeline->modules().at(0);
+}
+
 constexpr StackRange kStack = {500, 2000};
 
 void Enter(Recorder* recorder, char name, uint64_t frame_address) {
@@ -287,12 +296,8 @@ std::vector<uint64_t> TicksOfModules(const std::vector<StoredBlock>& blocks) {
 
 TEST_CASE("news of modules stand in front of all records, also of threads that come earlier") {
   Pipeline pipeline;
-  pipeline.modules().AddLoaded(ExecutablePath());
-  const Module& module = *pipeline.modules().at(0);
   MemorySink sink;
-  pipeline.drainer().AddSink(&sink);
-  pipeline.drainer().EmitModules();
-  sink.blocks.clear();
+  const Module& module = BeginWithLoaded(&pipeline, &sink);
   FakeThread first(&pipeline.program());
   FakeThread second(&pipeline.program());
   first.Call('a');
@@ -337,12 +342,8 @@ TEST_CASE("a sink that is added late gets the news that it needs") {
 
 TEST_CASE("news of modules survive the chunk that they stood in") {
   Pipeline pipeline(uint64_t{64} << 10);  // chunks of 4 KiB
-  pipeline.modules().AddLoaded(ExecutablePath());
-  const Module& module = *pipeline.modules().at(0);
   MemorySink sink;
-  pipeline.drainer().AddSink(&sink);
-  pipeline.drainer().EmitModules();
-  sink.blocks.clear();
+  const Module& module = BeginWithLoaded(&pipeline, &sink);
   FakeThread thread(&pipeline.program());
   uint64_t told = 0;
   for (int round = 0; round < 100; ++round) {
@@ -357,12 +358,8 @@ TEST_CASE("news of modules survive the chunk that they stood in") {
 
 TEST_CASE("news of modules that find no room are refused, and not told halfway") {
   Pipeline pipeline(uint64_t{64} << 10);
-  pipeline.modules().AddLoaded(ExecutablePath());
-  const Module& module = *pipeline.modules().at(0);
   MemorySink sink;
-  pipeline.drainer().AddSink(&sink);
-  pipeline.drainer().EmitModules();
-  sink.blocks.clear();
+  const Module& module = BeginWithLoaded(&pipeline, &sink);
   FakeThread thread(&pipeline.program());
   uint64_t told = 0;
   while (thread.recorder().WriteModule(NewsOf(module, told + 1))) ++told;
@@ -374,12 +371,8 @@ TEST_CASE("news of modules that find no room are refused, and not told halfway")
 
 TEST_CASE("threads that tell of modules at the same time lose none") {
   Pipeline pipeline;
-  pipeline.modules().AddLoaded(ExecutablePath());
-  const Module& module = *pipeline.modules().at(0);
   MemorySink sink;
-  pipeline.drainer().AddSink(&sink);
-  pipeline.drainer().EmitModules();
-  sink.blocks.clear();
+  const Module& module = BeginWithLoaded(&pipeline, &sink);
   constexpr uint64_t kEach = 5000;
   std::atomic<bool> stop{false};
   std::thread background([&] {
