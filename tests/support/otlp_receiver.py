@@ -44,7 +44,11 @@ def make_handler(arguments, stopped):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self):
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            size = int(self.headers.get("Content-Length", 0))
+            body = self.rfile.read(size)
+            if len(body) < size:  # the sender was killed in the middle: no request
+                self.close_connection = True
+                return
             self.store(body)
             mode = arguments.mode_file.read_text().strip() if arguments.mode_file else "ok"
             if mode == "slow":
