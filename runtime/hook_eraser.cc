@@ -7,6 +7,8 @@ namespace {
 
 // A body is looked at again after 1, 2, 4, ... passes, so often.
 constexpr int kMostLooks = 12;
+// Looks without open calls of a function before its hooks at their ends go.
+constexpr int kLooksAtOpenCalls = 4;
 
 }  // namespace
 
@@ -15,9 +17,19 @@ bool HookEraser::IsWanted(uint64_t function) const {
   return found == functions_.end() || found->second.wanted;
 }
 
-void HookEraser::Decide(const Module& module, uint64_t function, uint64_t called_from,
-                        bool wanted) {
+bool HookEraser::MayErase(const HookSite& hook) const {
+  const auto found = functions_.find(hook.function);
+  return found != functions_.end() && !found->second.wanted &&
+         (!hook.is_exit || found->second.looks == 0);
+}
+
+void HookEraser::Decide(const Module& module, uint64_t function, uint64_t called_from, bool wanted,
+                        bool was_wanted) {
   Function& decided = functions_[function];
+  if (was_wanted && decided.wanted && !wanted) {
+    if (decided.looks == 0) closing_.push_back(function);
+    decided.looks = kLooksAtOpenCalls;
+  }
   decided.wanted = wanted;
   for (const uint64_t address : decided.sites) pending_[sites_[address].module].push_back(address);
   // The call's own instruction, which the address is behind.
@@ -80,9 +92,24 @@ void HookEraser::LookAgain() {
   for (const uint64_t begin : due) Look(&bodies_[begin]);
 }
 
-void HookEraser::Apply() {
+void HookEraser::LookAtClosing(const OpenFunctions& open) {
+  const auto is_done = [&](uint64_t function) {
+    Function& closing = functions_[function];
+    closing.looks = open.MayBeOpen(function) ? kLooksAtOpenCalls : closing.looks - 1;
+    if (closing.looks > 0 && !closing.wanted) return false;
+    closing.looks = 0;
+    for (const uint64_t address : closing.sites) {
+      if (sites_[address].hook.is_exit) pending_[sites_[address].module].push_back(address);
+    }
+    return true;
+  };
+  closing_.erase(std::remove_if(closing_.begin(), closing_.end(), is_done), closing_.end());
+}
+
+void HookEraser::Apply(const OpenFunctions& open) {
   ++passes_;
   LookAgain();
+  LookAtClosing(open);
   for (auto& [module, addresses] : pending_) Change(*module, &addresses);
   pending_.clear();
 }
@@ -93,7 +120,7 @@ void HookEraser::Change(const Module& module, std::vector<uint64_t>* addresses) 
   std::vector<CodeChange> changes;
   for (const uint64_t address : *addresses) {
     const Site& site = sites_[address];
-    const bool erase = !IsWanted(site.hook.function);
+    const bool erase = MayErase(site.hook);
     if (erase == site.erased || (erase && site.failed)) continue;
     changes.push_back({address, erase ? site.hook.original : site.hook.erased,
                        erase ? site.hook.erased : site.hook.original});
@@ -117,7 +144,7 @@ void HookEraser::RestoreAll() {
   for (const auto& [address, site] : sites_) {
     if (site.erased) pending_[site.module].push_back(address);
   }
-  Apply();
+  Apply({});
 }
 
 void HookEraser::Forget(const Module& module) {
@@ -125,9 +152,11 @@ void HookEraser::Forget(const Module& module) {
   binaries_.erase(&module);
   std::erase_if(sites_, [&](const auto& site) { return site.second.module == &module; });
   std::erase_if(bodies_, [&](const auto& body) { return body.second.module == &module; });
-  std::erase_if(functions_, [&](const auto& function) {
-    return function.first - module.start < module.end - module.start;
-  });
+  const auto is_gone = [&](uint64_t function) {
+    return function - module.start < module.end - module.start;
+  };
+  std::erase_if(functions_, [&](const auto& function) { return is_gone(function.first); });
+  std::erase_if(closing_, is_gone);
 }
 
 ErasedHooks HookEraser::counts() const {

@@ -4,7 +4,8 @@
 //
 // It works on what the decider tells: a function that was decided about, wanted or not, and from
 // where its hook was called. The body that this lies in is disassembled once. Calls that stand
-// there for functions that nobody has decided about yet are remembered until somebody does.
+// there for functions that nobody has decided about yet are remembered until somebody does. While
+// calls of a function are open, its hooks at the ends of calls stay: these end as they began.
 // Background thread only. A module stays mapped while Apply works on it; Forget says that it goes.
 #ifndef AUTOTRACE_RUNTIME_HOOK_ERASER_H_
 #define AUTOTRACE_RUNTIME_HOOK_ERASER_H_
@@ -19,6 +20,7 @@
 #include "runtime/code_writer.h"
 #include "runtime/hook_sites.h"
 #include "runtime/module.h"
+#include "runtime/open_functions.h"
 
 namespace autotrace {
 
@@ -40,17 +42,20 @@ struct ErasedHooks {
 
 class HookEraser {
  public:
-  // `hooks`: the addresses that calls of hooks lead to.
-  explicit HookEraser(std::vector<uint64_t> hooks) : finder_(std::move(hooks)) {}
+  explicit HookEraser(std::vector<HookAddress> hooks) : finder_(std::move(hooks)) {}
 
   // Loads what it needs. False, with the reason, when nothing can be erased.
   bool Load(std::string* reason) { return finder_.Load(reason); }
 
   // `function` was decided to be wanted or not, perhaps otherwise than before. `called_from`: where
-  // its hook was called, an address in the body that the call stands in.
-  void Decide(const Module& module, uint64_t function, uint64_t called_from, bool wanted);
+  // its hook was called, an address in the body that the call stands in. `was_wanted`: some time
+  // before, so that calls of it may be open.
+  void Decide(const Module& module, uint64_t function, uint64_t called_from, bool wanted,
+              bool was_wanted = false);
+  // Does Apply need to know what is open?
+  bool asks_what_is_open() const { return !closing_.empty(); }
   // Erases and restores what was decided since the last time.
-  void Apply();
+  void Apply(const OpenFunctions& open = {});
   // Brings all hooks back.
   void RestoreAll();
   // The module is gone or about to go, and its code with it.
@@ -67,6 +72,9 @@ class HookEraser {
   };
   struct Function {
     bool wanted = true;
+    // How often it still has to be seen without open calls before its hooks at their ends can go. A
+    // thread may be about to begin one that no look finds yet.
+    int looks = 0;
     std::vector<uint64_t> sites;  // addresses
   };
   // Disassembled again while the dynamic linker may still fill in what leads to a hook.
@@ -83,6 +91,8 @@ class HookEraser {
   void LookAgain();
   void Want(uint64_t address, bool erased);
   bool IsWanted(uint64_t function) const;
+  void LookAtClosing(const OpenFunctions& open);
+  bool MayErase(const HookSite& hook) const;
   void Change(const Module& module, std::vector<uint64_t>* addresses);
 
   HookSiteFinder finder_;
@@ -91,6 +101,7 @@ class HookEraser {
   std::unordered_map<uint64_t, Body> bodies_;         // by where they begin
   std::unordered_map<const Module*, LinkedBinary> binaries_;
   std::vector<uint64_t> incomplete_;  // bodies to look at again
+  std::vector<uint64_t> closing_;     // functions with looks to come
   // Sites whose state is to change.
   std::unordered_map<const Module*, std::vector<uint64_t>> pending_;
   uint64_t passes_ = 0;

@@ -22,8 +22,15 @@ void HookErasing::WhileThereIsMemory(Work work) {
   }
 }
 
-bool HookErasing::HasEffect(const SeenHook& hook) const {
+bool HookErasing::IsWanted(const SeenHook& hook) const {
   return decided_again_ ? decider_->HasEffect(*hook.module, hook.function) : hook.has_effect;
+}
+
+// Whether it was wanted in between is not remembered: what is open is looked at once too often.
+void HookErasing::Decide(const SeenHook& hook) {
+  eraser_->Decide(*hook.module, hook.function, hook.called_from, IsWanted(hook),
+                  hook.has_effect || decided_again_);
+  hook.module->image.LimitResidentPages();
 }
 
 void HookErasing::DecideAgain() {
@@ -36,8 +43,7 @@ void HookErasing::DecideAllAgain() {
   for (size_t i = 0; i < looked_at_; ++i) {
     const SeenHook* hook = decider_->hooks().at(i);
     if (hook == nullptr || hook->module == nullptr) continue;
-    eraser_->Decide(*hook->module, hook->function, hook->called_from, HasEffect(*hook));
-    hook->module->image.LimitResidentPages();
+    Decide(*hook);
   }
 }
 
@@ -49,7 +55,7 @@ bool HookErasing::Begin() {
   for (; seen_ < log.count(); ++seen_) {
     const SeenHook* hook = log.at(seen_);
     if (hook == nullptr) return false;
-    if (hook->module == nullptr || HasEffect(*hook)) continue;
+    if (hook->module == nullptr || IsWanted(*hook)) continue;
     auto eraser = std::make_unique<HookEraser>(hooks_);
     if (!eraser->Load(&reason_)) return false;
     eraser_ = std::move(eraser);
@@ -73,8 +79,7 @@ bool HookErasing::LookForAWhile() {
     if (hook == nullptr) return false;
     if (hook->module == nullptr) continue;
     if (MonotonicNanos() > end) return true;
-    eraser_->Decide(*hook->module, hook->function, hook->called_from, HasEffect(*hook));
-    hook->module->image.LimitResidentPages();
+    Decide(*hook);
   }
   return false;
 }
@@ -85,7 +90,11 @@ void HookErasing::AbandonInChild() {
 }
 
 void HookErasing::Apply() {
-  if (eraser_ != nullptr) WhileThereIsMemory([this] { eraser_->Apply(); });
+  if (eraser_ == nullptr) return;
+  WhileThereIsMemory([this] {
+    const bool asks = eraser_->asks_what_is_open();
+    eraser_->Apply(asks ? OpenFunctions::LookAt(pool_, *shared_) : OpenFunctions());
+  });
 }
 
 }  // namespace autotrace

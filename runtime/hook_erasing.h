@@ -21,9 +21,9 @@ namespace autotrace {
 
 class HookErasing {
  public:
-  // `hooks`: the addresses of the hooks.
-  HookErasing(std::vector<uint64_t> hooks, Decider* decider)
-      : hooks_(std::move(hooks)), decider_(decider) {}
+  HookErasing(std::vector<HookAddress> hooks, Decider* decider, RecorderPool* pool,
+              const RecorderShared* shared)
+      : hooks_(std::move(hooks)), decider_(decider), pool_(pool), shared_(shared) {}
 
   // Looks at what was decided since the last time, as much as can be looked at in about a
   // millisecond. True: there is more.
@@ -47,10 +47,13 @@ class HookErasing {
   void WhileThereIsMemory(Work work);
   bool LookForAWhile();
   void DecideAllAgain();
-  bool HasEffect(const SeenHook& hook) const;
+  bool IsWanted(const SeenHook& hook) const;
+  void Decide(const SeenHook& hook);
 
-  std::vector<uint64_t> hooks_;
+  std::vector<HookAddress> hooks_;
   Decider* decider_;
+  RecorderPool* pool_;
+  const RecorderShared* shared_;
   std::unique_ptr<HookEraser> eraser_;
   std::string reason_;
   size_t seen_ = 0;       // entries of the decider's log that were looked for a first one to erase

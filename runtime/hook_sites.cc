@@ -98,15 +98,18 @@ bool LinkedBinary::IsIn(const std::vector<AddressRange>& ranges, uint64_t addres
 
 bool HookSiteFinder::Load(std::string* reason) { return Disassembler::Load(reason); }
 
-bool HookSiteFinder::IsHook(uint64_t address) const {
-  return std::find(hooks_.begin(), hooks_.end(), address) != hooks_.end();
+HookSiteFinder::Target HookSiteFinder::HookAt(uint64_t address) const {
+  for (const HookAddress& hook : hooks_) {
+    if (hook.address == address) return hook.is_exit ? Target::kExitHook : Target::kEntryHook;
+  }
+  return Target::kOther;
 }
 
 HookSiteFinder::Target HookSiteFinder::TargetInSlot(uint64_t slot,
                                                     const LinkedBinary& binary) const {
   if (!binary.IsLinked(slot, sizeof(uint64_t))) return Target::kOther;
   const auto value = ReadAt<uint64_t>(slot);
-  if (IsHook(value)) return Target::kHook;
+  if (const Target hook = HookAt(value); hook != Target::kOther) return hook;
   // Before its first call, a slot leads back into the linkage table.
   return binary.IsCode(value, 1) ? Target::kUnresolved : Target::kOther;
 }
@@ -114,7 +117,7 @@ HookSiteFinder::Target HookSiteFinder::TargetInSlot(uint64_t slot,
 // A hook, or an entry of the linkage table: [endbr64] [bnd] jmp [rip+disp].
 HookSiteFinder::Target HookSiteFinder::TargetOf(uint64_t address,
                                                 const LinkedBinary& binary) const {
-  if (IsHook(address)) return Target::kHook;
+  if (const Target hook = HookAt(address); hook != Target::kOther) return hook;
   constexpr size_t kEntryBytes = 16;
   if (!binary.IsCode(address, kEntryBytes)) return Target::kOther;
   constexpr uint32_t kEndBranch = 0xfa1e0ff3;
@@ -143,7 +146,7 @@ bool HookSiteFinder::Find(AddressRange body, const LinkedBinary& binary, HookSit
     const Target target =
         each.through_memory ? TargetInSlot(each.target, binary) : TargetOf(each.target, binary);
     if (target == Target::kUnresolved) ++found->unresolved;
-    if (target != Target::kHook) continue;
+    if (target != Target::kEntryHook && target != Target::kExitHook) continue;
     const uint8_t erased = each.flow == Flow::kConditionalJump ? 0 : ErasedOpcode(each);
     uint64_t function = 0;
     if (erased == 0) {
@@ -151,7 +154,8 @@ bool HookSiteFinder::Find(AddressRange body, const LinkedBinary& binary, HookSit
     } else if (!constants.Before(i, kFirstArgument, &function)) {
       ++found->unknown_function;
     } else {
-      found->sites.push_back({each.address + each.opcode_offset, function, each.opcode, erased});
+      found->sites.push_back({each.address + each.opcode_offset, function, each.opcode, erased,
+                              target == Target::kExitHook});
     }
   }
   return true;

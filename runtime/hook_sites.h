@@ -25,6 +25,13 @@ struct HookSite {
   uint64_t function;
   uint8_t original;
   uint8_t erased;
+  bool is_exit;
+};
+
+// Where calls of a hook lead.
+struct HookAddress {
+  uint64_t address;
+  bool is_exit;
 };
 
 struct HookSites {
@@ -65,8 +72,7 @@ class LinkedBinary {
 
 class HookSiteFinder {
  public:
-  // `hooks`: the addresses that calls of hooks lead to.
-  explicit HookSiteFinder(std::vector<uint64_t> hooks) : hooks_(std::move(hooks)) {}
+  explicit HookSiteFinder(std::vector<HookAddress> hooks) : hooks_(std::move(hooks)) {}
 
   // Loads the disassembler, libZydis. False, with the reason, when it cannot.
   bool Load(std::string* reason);
@@ -76,13 +82,14 @@ class HookSiteFinder {
   bool Find(AddressRange body, const LinkedBinary& binary, HookSites* found) const;
 
  private:
-  enum class Target { kOther, kHook, kUnresolved };
+  enum class Target { kOther, kEntryHook, kExitHook, kUnresolved };
 
   Target TargetOf(uint64_t address, const LinkedBinary& binary) const;
   Target TargetInSlot(uint64_t slot, const LinkedBinary& binary) const;
-  bool IsHook(uint64_t address) const;
+  // kOther or a hook.
+  Target HookAt(uint64_t address) const;
 
-  std::vector<uint64_t> hooks_;
+  std::vector<HookAddress> hooks_;
 };
 
 }  // namespace autotrace

@@ -76,7 +76,7 @@ __attribute__((always_inline)) inline void Leave(void* function_pointer, uint64_
   t_slot.active = recorder;
 }
 
-std::vector<uint64_t> HookAddresses();
+std::vector<HookAddress> HookAddresses();
 
 #if AUTOTRACE_STATIC
 // Before the program's own constructors and after its destructors: the first and last place that
@@ -121,13 +121,11 @@ AUTOTRACE_HOOK void autotrace_hook_exit_libc(void* function, void*) {
 namespace autotrace {
 namespace {
 
-std::vector<uint64_t> HookAddresses() {
-  std::vector<uint64_t> addresses;
-  for (auto* hook : {&autotrace_hook_enter, &autotrace_hook_exit, &autotrace_hook_enter_libc,
-                     &autotrace_hook_exit_libc}) {
-    addresses.push_back(reinterpret_cast<uint64_t>(hook));
-  }
-  return addresses;
+std::vector<HookAddress> HookAddresses() {
+  return {{reinterpret_cast<uint64_t>(&autotrace_hook_enter), /*is_exit=*/false},
+          {reinterpret_cast<uint64_t>(&autotrace_hook_exit), /*is_exit=*/true},
+          {reinterpret_cast<uint64_t>(&autotrace_hook_enter_libc), /*is_exit=*/false},
+          {reinterpret_cast<uint64_t>(&autotrace_hook_exit_libc), /*is_exit=*/true}};
 }
 
 }  // namespace

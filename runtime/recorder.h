@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include <atomic>
+#include <functional>
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -255,6 +256,12 @@ class Recorder {
   // `trace_id` is the outermost one's or zero.
   size_t CopyOpenFrames(std::string* frames, size_t limit, uint64_t trace_id[2]) const;
 
+  // Visits the functions of all open calls, hidden ones too, with when each began, in ticks. By the
+  // background thread while this thread runs: what is open all the while is visited. False when it
+  // is not, because the thread goes from one stack to another.
+  bool VisitOpenFunctions(
+      const std::function<void(uint64_t function, uint64_t start)>& visit) const;
+
   uint32_t thread_index() const { return thread_index_; }
   Recorder* inner_of_entries() const { return inner_of_entries_; }
   Recorder* inner_of_others() const { return inner_of_others_; }
@@ -350,6 +357,7 @@ class Recorder {
                                    reinterpret_cast<uintptr_t>(this);
   }
   OpenCalls Calls() const;
+  OpenCalls OwnCalls() const;
   bool TakeCalls(CallStack* stack, uint64_t address, OpenCalls* calls);
   void PutCalls(CallStack* stack);
   uint64_t Held(uint64_t state) const;

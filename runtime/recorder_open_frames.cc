@@ -17,11 +17,10 @@ format::OpenFrame Look(const Frame& frame, uint64_t function) {
           frame.start.Look(), frame.sequence.Look(), frame.call_site.Look()};
 }
 
-// Visits the open spans' frames, outermost first, until `visit` returns false. The thread may
-// change all that is read here, also while it is read: what comes of it is thrown away (see
-// CopyOpenFrames).
+// Visits the open frames and their functions, outermost first, until `visit` returns false. The
+// thread may change all that is read here, also while it is read.
 template <typename Visit>
-void VisitOpenSpans(StackSegment* first, Frame* const* top_place, Visit visit) {
+void VisitFrames(StackSegment* first, Frame* const* top_place, Visit visit) {
   // Once for all segments: between two looks it may return to a segment that was visited already.
   const Frame* top = __atomic_load_n(top_place, __ATOMIC_ACQUIRE);
   if (top == nullptr) return;  // not ready yet
@@ -29,12 +28,20 @@ void VisitOpenSpans(StackSegment* first, Frame* const* top_place, Visit visit) {
     const bool last = top >= segment->first() && top <= segment->limit() + 1;
     const Frame* end = last ? top : segment->limit();
     for (const Frame* frame = segment->first(); frame < end; ++frame) {
-      const uint64_t function = frame->function.Look();
-      const bool is_span = (DecisionOf(function) & decision::kRecord) != 0;
-      if (is_span && !visit(Look(*frame, function))) return;
+      if (!visit(*frame, frame->function.Look())) return;
     }
     if (last) return;
   }
+}
+
+// The same with what is in the frames of spans. Of what the thread changes meanwhile the result is
+// thrown away (see CopyOpenFrames).
+template <typename Visit>
+void VisitOpenSpans(StackSegment* first, Frame* const* top_place, Visit visit) {
+  VisitFrames(first, top_place, [&](const Frame& frame, uint64_t function) {
+    const bool is_span = (DecisionOf(function) & decision::kRecord) != 0;
+    return !is_span || visit(Look(frame, function));
+  });
 }
 
 }  // namespace
@@ -101,5 +108,34 @@ size_t Recorder::CopyOpenFrames(std::string* frames, size_t limit, uint64_t trac
     if (outer.exists()) memcpy(trace_id, outer.trace_id, sizeof(outer.trace_id));
   }
   return unchanged;
+}
+
+// The thread may be changing them: then the result is not used.
+__attribute__((no_sanitize("thread"))) OpenCalls Recorder::OwnCalls() const { return own_calls_; }
+
+bool Recorder::VisitOpenFunctions(
+    const std::function<void(uint64_t function, uint64_t start)>& visit) const {
+  const uint32_t switches = switches_.load(std::memory_order_acquire);
+  if (switches % 2 != 0) return false;
+  const CallStack* stack = stack_.load(std::memory_order_acquire);
+  const auto has_lost_stack = [&] {
+    return stack != nullptr &&
+           CallStack::HolderOf(stack->state) != reinterpret_cast<uintptr_t>(this);
+  };
+  const auto visit_frame = [&](const Frame& frame, uint64_t function) {
+    if (function != kNoFunction) visit(function & format::kAddressMask, frame.start.Look());
+    return true;
+  };
+  // What another thread has taken is visited there.
+  if (!has_lost_stack()) {
+    VisitFrames(first_segment_.load(std::memory_order_acquire), &top_, visit_frame);
+  }
+  // What is open on the thread's own stack while it is on another one does not change.
+  if (stack != nullptr) {
+    const OpenCalls own = OwnCalls();
+    VisitFrames(own.first_segment, &own.top, visit_frame);
+  }
+  __atomic_thread_fence(__ATOMIC_ACQUIRE);
+  return switches_.load(std::memory_order_relaxed) == switches;
 }
 }  // namespace autotrace

@@ -58,7 +58,7 @@ filters::Config PossibleHere(filters::Config config) {
 
 }  // namespace
 
-void Session::StartFromEnvironment(std::vector<uint64_t> (*hooks)()) {
+void Session::StartFromEnvironment(std::vector<HookAddress> (*hooks)()) {
   // The environment of a set-uid program belongs to somebody else.
   if (!EnvironmentAsks() || getauxval(AT_SECURE) != 0) {
     g_state.store(SessionState::kOff, std::memory_order_release);
@@ -94,11 +94,11 @@ void Session::StartFromEnvironment(std::vector<uint64_t> (*hooks)()) {
   g_state.store(state, std::memory_order_release);
 }
 
-Session::Session(const filters::Config& config, std::vector<uint64_t> hooks)
+Session::Session(const filters::Config& config, std::vector<HookAddress> hooks)
     : config_(config),
       filter_(config_),
       decider_(config_, &filter_, &modules_),
-      erasing_(std::move(hooks), &decider_) {}
+      erasing_(std::move(hooks), &decider_, &pool_, &shared_) {}
 
 bool Session::Begin() {
   InitializeClock();

@@ -51,7 +51,7 @@ class Session {
   // Reads the configuration and starts tracing if it says so. Prints one line and stays off when
   // something is wrong. Called once, by the library's constructor.
   // `hooks` gives the addresses of this library's hooks; not asked when off.
-  static void StartFromEnvironment(std::vector<uint64_t> (*hooks)());
+  static void StartFromEnvironment(std::vector<HookAddress> (*hooks)());
   // Null when off.
   static Session* Current() { return current_; }
 
@@ -85,7 +85,7 @@ class Session {
   pthread_key_t thread_key() const { return thread_key_; }
 
  private:
-  Session(const filters::Config& config, std::vector<uint64_t> hooks);
+  Session(const filters::Config& config, std::vector<HookAddress> hooks);
 
   void BecomeTheChild();
   static void EndFork();

@@ -37,17 +37,17 @@ class Service:
 
 
 @contextlib.contextmanager
-def service(test, build, **environment):
-    program = test.program(build, "service.cc")
+def service(test, build, source="service.cc", kind=Service, **environment):
+    program = test.program(build, source)
     data_dir = test.directory / "data"
     values = clean_environment() | {"AUTOTRACE_MODULES": "app", "AUTOTRACE_DIR": str(data_dir)}
     with subprocess.Popen([program], env=values | environment, stdin=subprocess.PIPE,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout.readline() == "ready\n"
-            yield Service(test, process, data_dir)
+            yield kind(test, process, data_dir)
             out, err = process.communicate("", timeout=TIMEOUT_SECONDS)
-            assert process.returncode == 0 and out.endswith(" wrong 0\n"), out
+            assert process.returncode == 0 and (not out or out.endswith(" wrong 0\n")), out
             assert not err, err
         finally:
             process.kill()
@@ -70,6 +70,44 @@ def a_program_is_paused_and_goes_on(test, build):
         assert running.now() == RECORDED
         # What was open when it was paused ended as it began.
         running.forest()
+
+
+class Jobs(Service):
+    """A program that does as it is told (programs/jobs.cc)."""
+
+    def do(self, letter):
+        self.process.stdin.write(letter)
+        self.process.stdin.flush()
+        return self.process.stdout.readline().strip()
+
+    def let_hooks_go(self):
+        """Until those are erased that may be."""
+        time.sleep(1)
+
+    def durations(self):
+        return [span.duration for span in self.forest().spans if span.name == "app::job"]
+
+
+@case(BOTH_COMPILERS)
+def a_call_that_is_open_when_the_program_is_paused_ends_when_it_ends(test, build):
+    with service(test, build, "jobs.cc", Jobs) as running:
+        # Its hooks are known.
+        running.do("j")
+        first = int(running.do("e"))
+        running.do("j")
+        running.ctl("off")
+        running.let_hooks_go()
+        second = int(running.do("e"))
+        running.let_hooks_go()
+        running.ctl("on")
+        running.do("o")
+        durations = running.durations()
+        assert len(durations) == 2, durations
+        assert durations[0] <= first and second / 2 < durations[1] <= second, (durations, second)
+        # From then on the hook at its end is gone like all others.
+        running.ctl("off")
+        running.let_hooks_go()
+        assert "hooks erased: 4 of 2 functions" in running.ctl("status").stdout
 
 
 @case(ONE_BUILD)

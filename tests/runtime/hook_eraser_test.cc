@@ -20,14 +20,14 @@ HookEraser LoadedEraser() {
 
 // Says so as the decider does: from where each hook of the function was called.
 void Decide(HookEraser* eraser, const Module& module, const HookCalls& calls, uint64_t function,
-            bool wanted) {
+            bool wanted, bool was_wanted = false) {
   for (const auto& [call, count] : calls) {
     if (call.function != function) continue;
     // A hook that is the last thing its function does returns to that one's caller.
     symbolizer::Symbol symbol;
     const bool known =
         module.image.FindFunction(call.return_address - 1 - module.load_bias, &symbol);
-    if (known) eraser->Decide(module, function, call.return_address, wanted);
+    if (known) eraser->Decide(module, function, call.return_address, wanted, was_wanted);
   }
 }
 
@@ -58,6 +58,36 @@ TEST_CASE("a function that is not wanted has no hooks, whatever it was inlined i
       eraser.Apply();
       CHECK(library.Run() == before);
       CHECK(eraser.counts().erased == 0);
+    }
+  }
+}
+
+size_t CallsOf(const HookCalls& calls, uint64_t function) {
+  size_t sum = 0;
+  for (const auto& [call, count] : calls) sum += call.function == function ? count : 0;
+  return sum;
+}
+
+TEST_CASE("while a call of a function is open the hooks at its ends stay") {
+  for (const std::string& path : HookedLibraries()) {
+    INFO(path);
+    const HookedLibrary library(path);
+    const HookCalls before = library.Run();
+    for (const uint64_t function : FunctionsOf(before)) {
+      HookEraser eraser = LoadedEraser();
+      Decide(&eraser, library.module(), before, function, true);
+      eraser.Apply();
+      CHECK_FALSE(eraser.asks_what_is_open());
+      Decide(&eraser, library.module(), before, function, false, /*was_wanted=*/true);
+      CHECK(eraser.asks_what_is_open());
+      for (int pass = 0; pass < 10; ++pass) eraser.Apply(OpenFunctions({{function, 1}}));
+      CHECK(2 * CallsOf(library.Run(), function) == CallsOf(before, function));
+      for (int pass = 0; pass < 10; ++pass) eraser.Apply();
+      CHECK(library.Run() == Without(before, function));
+      CHECK_FALSE(eraser.asks_what_is_open());
+      Decide(&eraser, library.module(), before, function, true);
+      eraser.Apply();
+      CHECK(library.Run() == before);
     }
   }
 }

@@ -30,9 +30,9 @@ __attribute__((no_instrument_function)) void __cyg_profile_func_exit(void* funct
 
 namespace autotrace {
 
-std::vector<uint64_t> HookAddresses() {
-  return {reinterpret_cast<uint64_t>(&__cyg_profile_func_enter),
-          reinterpret_cast<uint64_t>(&__cyg_profile_func_exit)};
+std::vector<HookAddress> HookAddresses() {
+  return {{reinterpret_cast<uint64_t>(&__cyg_profile_func_enter), /*is_exit=*/false},
+          {reinterpret_cast<uint64_t>(&__cyg_profile_func_exit), /*is_exit=*/true}};
 }
 
 const std::vector<std::string>& HookedLibraries() {

@@ -25,7 +25,7 @@ struct HookCall {
 using HookCalls = std::map<HookCall, int>;
 
 // Of __cyg_profile_func_enter and _exit in this program.
-std::vector<uint64_t> HookAddresses();
+std::vector<HookAddress> HookAddresses();
 
 // Paths of all variants.
 const std::vector<std::string>& HookedLibraries();

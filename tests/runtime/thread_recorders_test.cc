@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "runtime/clock.h"
+#include "runtime/open_functions.h"
 
 namespace autotrace {
 namespace {
@@ -171,6 +172,42 @@ TEST_CASE("a reused recorder remembers nothing of the thread before") {
   CHECK(again->outermost()->CopyOpenFrames(&frames, 100, trace_id) == 0);
   again->outermost()->Enter(0x1000, 1, 1000);
   CHECK(again->outermost()->CopyOpenFrames(&frames, 100, trace_id) == 1);
+}
+
+TEST_CASE("of which functions calls are open is seen, on all stacks of all threads") {
+  Shared shared;
+  RecorderPool pool(&shared);
+  ThreadRecorders* recorders = pool.Acquire({}, kStack);
+  Recorder* recorder = recorders->outermost();
+  const auto at = [](uint64_t depth) { return kStack.high - 1000 * depth; };
+  recorder->Enter(0x1000, 1, at(1));
+  recorder->Enter(0x2000, 2, at(2));
+  const uint64_t between = Now();
+  recorder->Enter(0x1000, 3, at(3));
+  OpenFunctions open = OpenFunctions::LookAt(&pool, shared);
+  CHECK(open.is_certain());
+  CHECK(open.MayBeOpen(0x1000));
+  CHECK(open.MayBeOpen(0x2000));
+  CHECK_FALSE(open.MayBeOpen(0x3000));
+  CHECK(open.OldestStart(0x1000) <= between);
+  CHECK(open.OldestStart(0x3000) == 0);
+
+  // On another stack, below which the own one's calls stay open.
+  recorder->StackCreated(0x7000'0000, 0x7001'0000);
+  recorder->Enter(0x4000, 4, 0x7000'8000);
+  open = OpenFunctions::LookAt(&pool, shared);
+  CHECK(open.is_certain());
+  CHECK(open.MayBeOpen(0x1000));
+  CHECK(open.MayBeOpen(0x4000));
+  recorder->Leave(0x4000, 0x7000'8000);
+  CHECK_FALSE(OpenFunctions::LookAt(&pool, shared).MayBeOpen(0x4000));
+
+  // On a stack that no thread is on nothing can be told.
+  recorder->Enter(0x4000, 4, 0x7000'8000);
+  recorder->Leave(0x1000, at(3));
+  open = OpenFunctions::LookAt(&pool, shared);
+  CHECK_FALSE(open.is_certain());
+  CHECK(open.MayBeOpen(0x3000));
 }
 
 TEST_CASE("in a forked child only the forking thread's recorder is in use") {
