@@ -84,14 +84,16 @@ void AddCtlCommand(CLI::App* app, CommandContext* context) {
   command->add_option("PID", options->pid, "process id of the program")->required()->type_name("");
   command
       ->add_option("REQUEST", options->request,
-                   "on, off, status, modules=PATTERNS, exclude=PATTERNS or min_duration=DURATION")
+                   "on, off, status, modules=PATTERNS, exclude=PATTERNS, min_duration=DURATION or "
+                   "quiet_after=CALLS")
       ->required()
       ->type_name("");
   command->add_option("--dir", context->dir, "where runs lie")->type_name("DIR");
   command->footer(
       R"(Takes effect within a second, for calls that begin from then on; what is open ends as it began. Off
 takes the hooks out of the code again. The program starts with what its environment says;
-AUTOTRACE_START=paused starts it off. Prints what holds now.
+AUTOTRACE_START=paused starts it off. Functions that fell quiet are recorded again by any change. Prints
+what holds now.
 
 Examples:
   autotracer ctl 4711 off

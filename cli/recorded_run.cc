@@ -59,6 +59,19 @@ std::string DescribeDropped(const exporter::ReadStatistics& statistics) {
   return Join(causes, ", ");
 }
 
+std::string DescribeQuiet(const exporter::ReadStatistics& statistics) {
+  constexpr size_t kMost = 20;
+  std::vector<std::string> functions;
+  for (const auto& [name, calls] : statistics.quiet) {
+    if (functions.size() == kMost) {
+      functions.push_back(Concat("and ", HumanCount(statistics.quiet.size() - kMost), " more"));
+      break;
+    }
+    functions.push_back(Concat(name, " after ", HumanCount(calls), " calls"));
+  }
+  return Join(functions, ", ");
+}
+
 exporter::Unsent UnsentOf(const exporter::Run& run) {
   exporter::Unsent sum;
   for (const exporter::ProcessFiles& process : run.processes) {

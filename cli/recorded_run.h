@@ -29,6 +29,8 @@ ExitCode ExitCodeOf(const exporter::ReadStatistics& statistics);
 
 // "4,711 ring_full, 3 disk"; empty when nothing was dropped.
 std::string DescribeDropped(const exporter::ReadStatistics& statistics);
+// "app::length after 10,000 calls, ..."; empty when no function fell quiet.
+std::string DescribeQuiet(const exporter::ReadStatistics& statistics);
 
 // What was to be sent and was not, of all its processes.
 exporter::Unsent UnsentOf(const exporter::Run& run);

@@ -56,6 +56,9 @@ int ShowReport(const Options& options, const CommandContext& context) {
                 terminal.colour, LinesTo(stdout));
   }
   if (!dropped.empty()) printf("dropped spans: %s\n", dropped.c_str());
+  if (!statistics->quiet.empty()) {
+    printf("quiet, always shorter than min_duration: %s\n", DescribeQuiet(*statistics).c_str());
+  }
   if (statistics->unfinished > 0) {
     printf("unfinished: %s, open when the program ended\n",
            Counted(statistics->unfinished, "span").c_str());

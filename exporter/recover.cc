@@ -52,6 +52,7 @@ bool IsRepeated(uint16_t kind) {
     case BlockKind::kClock:
     case BlockKind::kModule:
     case BlockKind::kFunctions:
+    case BlockKind::kQuiet:
     case BlockKind::kThread:
     case BlockKind::kOpenFrames:
     case BlockKind::kCounters:

@@ -66,6 +66,7 @@ void RunReader::Impl::Account(const ProcessReader& reader) {
   const DecodeStatistics& decoded = reader.decoder().statistics();
   statistics_.spans += decoded.spans;
   statistics_.unfinished += decoded.unfinished;
+  for (const QuietFunction& quiet : decoded.quiet) statistics_.quiet[quiet.name] += quiet.calls;
   without_trace_ += decoded.without_trace;
   (reader.is_spool() ? sent_segments_ : removed_segments_) += reader.removed_segments();
   for (size_t i = 0; i < decoded.counters.size(); ++i) {

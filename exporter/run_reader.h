@@ -69,6 +69,7 @@ struct ReadStatistics {
   uint64_t spans = 0;
   uint64_t unfinished = 0;
   std::map<std::string, uint64_t> dropped;  // by cause: "ring_full", ...
+  std::map<std::string, uint64_t> quiet;    // calls of functions that fell quiet, by name
   std::vector<std::string> warnings;        // damaged or missing parts, each one line
 };
 

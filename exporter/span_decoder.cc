@@ -69,6 +69,8 @@ absl::Status SpanDecoder::Impl::Block(uint16_t kind, std::string_view payload, S
       return addresses_.AddModule(payload);
     case BlockKind::kFunctions:
       return addresses_.AddFunctions(payload);
+    case BlockKind::kQuiet:
+      return OnQuiet(payload);
     case BlockKind::kThread:
       // A thread has the last name that it was given, also where an earlier one stands here.
       return prescanned_ ? absl::OkStatus() : OnThread(payload);
@@ -104,6 +106,21 @@ absl::Status SpanDecoder::Impl::OnClock(std::string_view payload) {
   }
   format::ClockLine line;
   while (Take(&payload, &line)) clock_.Add(line);
+  return absl::OkStatus();
+}
+
+absl::Status SpanDecoder::Impl::OnQuiet(std::string_view payload) {
+  if (payload.size() % sizeof(format::QuietEntry) != 0) {
+    return absl::DataLossError("a block of quiet functions has a wrong size");
+  }
+  format::QuietEntry entry;
+  while (Take(&payload, &entry)) {
+    if (entry.calls == 0) {
+      quiet_.erase(entry.address);
+    } else {
+      quiet_[entry.address] = entry.calls;
+    }
+  }
   return absl::OkStatus();
 }
 

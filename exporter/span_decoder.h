@@ -29,6 +29,12 @@ struct DecodeOptions {
   ModuleFiles* module_files = nullptr;
 };
 
+// A function that is not recorded any more, because its first `calls` calls were all too short.
+struct QuietFunction {
+  std::string name;
+  uint64_t calls = 0;
+};
+
 struct DecodeStatistics {
   uint64_t spans = 0;
   uint64_t unfinished = 0;
@@ -38,6 +44,8 @@ struct DecodeStatistics {
   // another process that did not fork this one.
   uint64_t suppressed_pipeline_ids = 0;
   std::array<uint64_t, static_cast<size_t>(format::Counter::kCount)> counters{};
+  // Known at the end.
+  std::vector<QuietFunction> quiet;
   std::vector<std::string> warnings;
 };
 

@@ -1,6 +1,7 @@
 // What is left when no more records come: spans that were open, and parents whose records never
 // came.
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
@@ -20,10 +21,21 @@ constexpr uint64_t kSyntheticSequences = uint64_t{1} << 47;
 absl::Status SpanDecoder::Impl::End(SpanSink& sink) {
   process_.Refresh();
   statistics_.counters = process_.counters();
+  NameQuiet();
   for (auto& [index, state] : threads_) {
     if (absl::Status status = EndThread(*state, sink); !status.ok()) return status;
   }
   return absl::OkStatus();
+}
+
+// Only functions of modules that last fall quiet: any time is one at which they are there.
+void SpanDecoder::Impl::NameQuiet() {
+  statistics_.quiet.clear();
+  for (const auto& [address, calls] : quiet_) {
+    const AddressSpace::FunctionRecord* record =
+        addresses_.FunctionAt(address, std::numeric_limits<uint64_t>::max());
+    statistics_.quiet.push_back({record->function.name, calls});
+  }
 }
 
 absl::Status SpanDecoder::Impl::OnThreadEnd(std::string_view payload, SpanSink& sink) {

@@ -56,6 +56,8 @@ class SpanDecoder::Impl {
   absl::Status OnProcess(std::string_view payload);
   absl::Status OnClock(std::string_view payload);
   absl::Status OnThread(std::string_view payload);
+  absl::Status OnQuiet(std::string_view payload);
+  void NameQuiet();
   absl::Status OnOpenFrames(std::string_view payload);
   absl::Status OnRecords(std::string_view payload, SpanSink& sink);
   absl::Status OnSpan(const char* record, uint64_t head, uint64_t ticks, ThreadState& state,
@@ -101,6 +103,7 @@ class SpanDecoder::Impl {
   SpanAssembler assembler_{&addresses_, &process_, &clock_};
   absl::btree_map<uint32_t, std::unique_ptr<ThreadState>> threads_;  // by index
   MissingParents missing_;
+  absl::btree_map<uint64_t, uint64_t> quiet_;  // functions by address: their calls
   uint64_t synthetic_sequences_ = 0;
   bool prescanned_ = false;
   bool ended_ = false;  // in an orderly way: what has no record was dropped

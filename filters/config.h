@@ -42,6 +42,8 @@ struct Config {
   uint64_t min_duration = 0;  // nanoseconds
   std::vector<PatternDuration> min_duration_for;
   DurationMode min_duration_mode = DurationMode::kSpan;
+  // Calls after which a function that was always short falls quiet; 0: never. See quiet_calls().
+  uint32_t quiet_after = kQuietByMode;
   uint32_t max_depth = 0;  // 0: no limit; 1: only roots
 
   // ---- what a span carries
@@ -70,6 +72,14 @@ struct Config {
   std::string service_name;                // empty: the executable's base name, see exporter
   std::vector<KeyValue> resource_attributes;
 
+  static constexpr uint32_t kQuietByMode = UINT32_MAX;
+  static constexpr uint32_t kMostQuietCalls = 1'000'000'000;
+  // As `quiet_after` says, or, as it is not set, min_duration_mode.
+  uint32_t quiet_calls() const {
+    constexpr uint32_t kOfFunctions = 10'000;
+    if (quiet_after != kQuietByMode) return quiet_after;
+    return min_duration_mode == DurationMode::kFunction ? kOfFunctions : 0;
+  }
   bool live_export() const { return !otlp_endpoint.empty(); }
   // What is sent is kept on disk until it was.
   bool spools() const { return live_export() && spool; }

@@ -179,6 +179,26 @@ std::vector<ConfigKey> FilterKeys() {
          return std::string(config.min_duration_mode == DurationMode::kFunction ? "function"
                                                                                 : "span");
        }},
+      {"quiet_after",
+       "AUTOTRACE_QUIET_AFTER",
+       {},
+       "a function whose first so many calls were all too short to be kept is not recorded any "
+       "more, "
+       "and loses its hooks; 0: never; `auto`: 10000 with `min_duration_mode: function`, else "
+       "never",
+       [](const YamlValue& value, Config* config, ValueError* error) {
+         bool by_mode = false;
+         uint64_t number = 0;
+         if (!ReadNumberOrAuto(value, Config::kMostQuietCalls, &by_mode, &number, error)) {
+           return false;
+         }
+         config->quiet_after = by_mode ? Config::kQuietByMode : static_cast<uint32_t>(number);
+         return true;
+       },
+       [](const Config& config) {
+         return config.quiet_after == Config::kQuietByMode ? std::string("auto")
+                                                           : std::to_string(config.quiet_after);
+       }},
       Number<&Config::max_depth, 0>("max_depth", "AUTOTRACE_MAX_DEPTH",
                                     "levels of spans in a trace, the root included; 0: no limit"),
   };

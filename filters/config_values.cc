@@ -153,6 +153,13 @@ bool ReadWholeNumber(const YamlValue& value, uint64_t minimum, uint64_t maximum,
   return true;
 }
 
+bool ReadNumberOrAuto(const YamlValue& value, uint64_t maximum, bool* is_auto, uint64_t* result,
+                      ValueError* error) {
+  *is_auto = IsText(value) && value.text == "auto";
+  if (*is_auto || (IsText(value) && ParseWholeNumber(value.text, maximum, result))) return true;
+  return Expect(value, "auto or a whole number from 0 to " + std::to_string(maximum), error);
+}
+
 bool ReadDuration(const YamlValue& value, uint64_t* result, ValueError* error) {
   if (!IsText(value)) return Expect(value, "a duration such as 250ns, 10us, 1.5ms, 2s or 0", error);
   std::string problem;

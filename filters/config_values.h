@@ -27,6 +27,8 @@ bool ReadText(const YamlValue& value, std::string* result, ValueError* error);
 bool ReadPath(const YamlValue& value, std::string* result, ValueError* error);
 bool ReadWholeNumber(const YamlValue& value, uint64_t minimum, uint64_t maximum, uint64_t* result,
                      ValueError* error);
+bool ReadNumberOrAuto(const YamlValue& value, uint64_t maximum, bool* is_auto, uint64_t* result,
+                      ValueError* error);
 bool ReadDuration(const YamlValue& value, uint64_t* result, ValueError* error);
 // A duration in a file, milliseconds in OpenTelemetry's variables.
 bool ReadTimeout(const YamlValue& value, uint64_t* result, ValueError* error);

@@ -134,9 +134,10 @@ bool FollowsCall(uint64_t address) {
 }  // namespace
 
 Decider::Decider(const filters::Config& config, const filters::FunctionFilter* filter,
-                 ModuleTable* modules)
+                 ModuleTable* modules, const ShortCalls* short_calls)
     : filter_(filter),
       modules_(modules),
+      short_calls_(short_calls),
       measured_mode_(config.min_duration_mode == filters::DurationMode::kFunction),
       depth_limited_(config.max_depth != 0),
       logs_hooks_(config.patch && config.thread),
@@ -184,7 +185,8 @@ uint16_t Decider::DecideOnOwnStack(uint64_t function, uint64_t frame_address, Re
   if (bits == 0) {
     const SeenFunction seen(module, function);
     const filters::FunctionFilter* filter = filter_.load(std::memory_order_acquire);
-    bits = Bits(filter->Decide(seen), *filter);
+    bits = Bits(filter->Decide(seen), *filter, module);
+    if (IsQuiet(function)) bits = decision::kKnown;
     is_certain = seen.is_certain();
     // Before any table has it: whoever records it must find its name logged. (Without memory for
     // it, readers find the function's name in its binary.)
@@ -222,7 +224,10 @@ void Decider::NoteLogged(const Module& module, uint64_t function, uint16_t what)
   logged_.Store(function, DecisionOf(logged_.Lookup(function)) | what);
 }
 
+bool Decider::IsQuiet(uint64_t function) const { return short_calls_->IsQuiet(function); }
+
 bool Decider::HasEffect(const Module& module, uint64_t function) {
+  if (IsQuiet(function)) return false;
   struct Question {
     Decider* decider;
     const Module* module;
@@ -234,7 +239,8 @@ bool Decider::HasEffect(const Module& module, uint64_t function) {
         auto* q = static_cast<Question*>(argument);
         const filters::FunctionFilter* filter = q->decider->filter_.load(std::memory_order_acquire);
         const SeenFunction seen(const_cast<Module*>(q->module), q->function);
-        q->result = autotrace::HasEffect(q->decider->Bits(filter->Decide(seen), *filter));
+        q->result =
+            autotrace::HasEffect(q->decider->Bits(filter->Decide(seen), *filter, q->module));
       },
       &question);
   return question.result;
@@ -245,12 +251,12 @@ void Decider::Learn(uint64_t function) {
   if (module == nullptr || !module->keeps_decisions) return;
   const uint64_t kept = module->decisions.Lookup(function);
   if ((DecisionOf(kept) & decision::kMeasured) != 0) {
-    module->decisions.Replace(kept, AsSlow(DecisionOf(kept)));
+    module->decisions.Replace(kept, AsSlow(DecisionOf(kept), measured_mode_));
   }
 }
 
-uint16_t Decider::Bits(const filters::Decision& decided,
-                       const filters::FunctionFilter& filter) const {
+uint16_t Decider::Bits(const filters::Decision& decided, const filters::FunctionFilter& filter,
+                       const Module* module) const {
   if (decided.verdict == filters::Verdict::kHideSubtree) {
     return decision::kKnown | decision::kHideSubtree;
   }
@@ -261,7 +267,12 @@ uint16_t Decider::Bits(const filters::Decision& decided,
   if (decided.named_exactly) bits |= decision::kNamedExactly;
   if (decided.starts_trace) bits |= decision::kStartsTrace;
   if (depth_limited_) bits |= decision::kDepthLimited;
-  if (measured_mode_ && filter.thresholds()[threshold] > 0) bits |= decision::kMeasured;
+  // In span mode only as long as it may fall quiet.
+  const bool may_be_quiet = short_calls_->limit() > 0 && module != nullptr && module->lasts &&
+                            !decided.named_exactly && !decided.starts_trace;
+  if ((measured_mode_ || may_be_quiet) && filter.thresholds()[threshold] > 0) {
+    bits |= decision::kMeasured;
+  }
   return bits;
 }
 

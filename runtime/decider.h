@@ -21,6 +21,7 @@
 namespace autotrace {
 
 class Recorder;
+class ShortCalls;
 
 struct DecidedFunction {
   uint64_t address;  // 0: the entry was given up
@@ -39,7 +40,7 @@ struct SeenHook {
 class Decider {
  public:
   Decider(const filters::Config& config, const filters::FunctionFilter* filter,
-          ModuleTable* modules);
+          ModuleTable* modules, const ShortCalls* short_calls);
 
   // The function's bits (decision_table.h), which it also stores where hooks look them up, as far
   // as ModuleTable::Store does. 0, and nothing stored, when they cannot be found out, or when
@@ -55,6 +56,10 @@ class Decider {
   }
   // Would a function that was decided about be recorded, or hide others, by the present filter?
   bool HasEffect(const Module& module, uint64_t function);
+  // Was it recorded, and is not any more because it was always short?
+  bool IsQuiet(uint64_t function) const;
+  // May hooks be erased?
+  bool logs_hooks() const { return logs_hooks_; }
   // See RecorderShared::learn. Async-signal-safe.
   void Learn(uint64_t function);
 
@@ -81,12 +86,14 @@ class Decider {
   // What its module keeps for it; 0: nothing.
   static uint16_t Kept(const Module* module, uint64_t function);
   bool IsThreadMachinery(uint64_t return_address);
-  uint16_t Bits(const filters::Decision& decided, const filters::FunctionFilter& filter) const;
+  uint16_t Bits(const filters::Decision& decided, const filters::FunctionFilter& filter,
+                const Module* module) const;
   bool WasLogged(const Module& module, uint64_t function, uint16_t what) const;
   void NoteLogged(const Module& module, uint64_t function, uint16_t what);
 
   std::atomic<const filters::FunctionFilter*> filter_;
   ModuleTable* modules_;
+  const ShortCalls* short_calls_;
   bool measured_mode_;
   bool depth_limited_;
   const bool logs_hooks_;

@@ -26,7 +26,7 @@ inline constexpr uint16_t kRecord = 1 << 9;         // pushes a frame, may becom
 // The rest makes a hook leave its fast path.
 inline constexpr uint16_t kHideSubtree = 1 << 10;   // pushes a frame that hides all below it
 inline constexpr uint16_t kStartsTrace = 1 << 11;   // `roots:`
-inline constexpr uint16_t kMeasured = 1 << 12;      // min_duration_mode: function, not yet slow
+inline constexpr uint16_t kMeasured = 1 << 12;      // was not slow yet: recorder.cc looks at it
 inline constexpr uint16_t kDepthLimited = 1 << 13;  // max_depth is set
 inline constexpr uint16_t kManual = 1 << 14;        // frames only: a manual span
 inline constexpr uint16_t kUnwinding = 1 << 15;     // frames only: see recorder_unwinding.cc
@@ -41,9 +41,11 @@ constexpr uint64_t FunctionWord(uint64_t function, uint16_t bits) {
 }
 constexpr uint16_t DecisionOf(uint64_t word) { return static_cast<uint16_t>(word >> 48); }
 constexpr uint8_t DecisionKind(uint64_t word) { return static_cast<uint8_t>(word >> 56); }
-// The same decision once a function that is measured was slow.
-constexpr uint16_t AsSlow(uint16_t bits) {
-  return static_cast<uint16_t>((bits & ~decision::kMeasured) | decision::kNoThreshold);
+// The same decision once a function that is measured was slow. `is_slow`: from then on all its
+// calls are.
+constexpr uint16_t AsSlow(uint16_t bits, bool is_slow) {
+  return static_cast<uint16_t>((bits & ~decision::kMeasured) |
+                               (is_slow ? decision::kNoThreshold : 0));
 }
 constexpr bool SameFunction(uint64_t word, uint64_t function) {
   return ((word ^ function) << 16) == 0;

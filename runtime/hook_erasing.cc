@@ -23,7 +23,9 @@ void HookErasing::WhileThereIsMemory(Work work) {
 }
 
 bool HookErasing::IsWanted(const SeenHook& hook) const {
-  return decided_again_ ? decider_->HasEffect(*hook.module, hook.function) : hook.has_effect;
+  if (!decided_again_ && !hook.has_effect) return false;
+  return decided_again_ ? decider_->HasEffect(*hook.module, hook.function)
+                        : !decider_->IsQuiet(hook.function);
 }
 
 // Whether it was wanted in between is not remembered: what is open is looked at once too often.
@@ -56,12 +58,27 @@ bool HookErasing::Begin() {
     const SeenHook* hook = log.at(seen_);
     if (hook == nullptr) return false;
     if (hook->module == nullptr || IsWanted(*hook)) continue;
-    auto eraser = std::make_unique<HookEraser>(hooks_);
-    if (!eraser->Load(&reason_)) return false;
-    eraser_ = std::move(eraser);
-    return true;
+    return LoadEraser();
   }
   return false;
+}
+
+bool HookErasing::LoadEraser() {
+  auto eraser = std::make_unique<HookEraser>(hooks_);
+  if (!eraser->Load(&reason_)) return false;
+  eraser_ = std::move(eraser);
+  return true;
+}
+
+// Where else than in its own body its hooks stand is known of the bodies that they, or others
+// there, were called from.
+void HookErasing::LeaveOut(const Module& module, uint64_t function) {
+  if (!decider_->logs_hooks() || !reason_.empty()) return;
+  WhileThereIsMemory([&] {
+    if (eraser_ == nullptr && !LoadEraser()) return;
+    eraser_->Decide(module, function, function, /*wanted=*/false, /*was_wanted=*/true);
+    module.image.LimitResidentPages();
+  });
 }
 
 bool HookErasing::Look() {

@@ -30,6 +30,8 @@ class HookErasing {
   bool Look();
   // After the decider has got another filter: hands on again what was handed on before.
   void DecideAgain();
+  // A function that was recorded is not any more.
+  void LeaveOut(const Module& module, uint64_t function);
   // Erases and restores. Makes pages of code writable meanwhile: not to be called very often.
   void Apply();
 
@@ -43,6 +45,7 @@ class HookErasing {
 
  private:
   bool Begin();
+  bool LoadEraser();
   template <typename Work>
   void WhileThereIsMemory(Work work);
   bool LookForAWhile();

@@ -250,8 +250,12 @@ void Recorder::EndFrame(Frame* frame, uint64_t end, uint16_t flags, ThrownExcept
                     end - frame->start >= threshold ||
                     ((flags & format::kSpanError) && shared_->keep_errors);
   if (keep) {
+    if (bits & decision::kMeasured) {
+      shared_->short_calls.Exempt(frame->function & format::kAddressMask);
+    }
     KeepSlow(frame, end, flags, exception);
   } else {
+    if (bits & decision::kMeasured) CountShortCall(frame);
     Publish(frame);
   }
   if (frame == cut_root_) ReturnToOuterTrace();
@@ -262,9 +266,19 @@ void Recorder::EndFrame(Frame* frame, uint64_t end, uint16_t flags, ThrownExcept
 void Recorder::LearnThatItIsSlow(uint64_t function, bool is_running) {
   const uint64_t known = shared_->decisions.Lookup(function);
   if ((DecisionOf(known) & decision::kMeasured) != 0) {
-    shared_->decisions.Replace(known, AsSlow(DecisionOf(known)));
+    shared_->decisions.Replace(known, AsSlow(DecisionOf(known), shared_->slow_once_is_slow));
   }
   if (is_running && shared_->learn != nullptr) shared_->learn(function);
+}
+
+// Functions that the user spelled out are never left out.
+void Recorder::CountShortCall(const Frame* frame) {
+  if (frame->has(decision::kNamedExactly) || frame->has(decision::kStartsTrace)) return;
+  const uint64_t function = frame->function & format::kAddressMask;
+  if (!shared_->short_calls.Add(function)) return;
+  // Another thread decided about it when it was not quiet yet, and stored that afterwards.
+  const uint64_t known = shared_->decisions.Lookup(function);
+  if (known != 0) shared_->decisions.Replace(known, decision::kKnown);
 }
 
 // Is this a root without recorded children, for which no trace needs to be announced?

@@ -29,6 +29,7 @@
 #include "runtime/outer_parent.h"
 #include "runtime/ring.h"
 #include "runtime/shadow_stack.h"
+#include "runtime/short_calls.h"
 #include "runtime/stack_range.h"
 #include "runtime/thrown_exceptions.h"
 #include "runtime/trace_format.h"
@@ -75,6 +76,10 @@ struct RecorderShared {
   std::atomic<bool> stopped{false};
   bool callers = true;
   bool keep_errors = true;
+  // Once a function that is measured (decision::kMeasured) was slow, all its calls are recorded,
+  // and not only slow ones.
+  bool slow_once_is_slow = true;
+  ShortCalls short_calls;
 
   // Decides about a function that `decisions` does not hold, and stores the result there. Returns
   // its bits; 0, and the cause in `*lost`, when calls of it cannot be recorded now.
@@ -384,6 +389,7 @@ class Recorder {
   void WriteExtension(format::ExtensionType type, uint64_t sequence,
                       std::initializer_list<std::string_view> payload);
   void LearnThatItIsSlow(uint64_t function, bool is_running);
+  void CountShortCall(const Frame* frame);
 
   // Room for so many words in the chunk, or null: then the record is dropped.
   uint64_t* Reserve(size_t words);

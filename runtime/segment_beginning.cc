@@ -26,6 +26,7 @@ bool SegmentBeginning::Remember(BlockKind kind, std::string_view head, std::stri
   switch (kind) {
     case BlockKind::kProcess:
     case BlockKind::kFunctions:
+    case BlockKind::kQuiet:
       AppendBlock(&process_and_functions_, kind, payload);
       return true;
     case BlockKind::kModule:

@@ -97,7 +97,7 @@ void Session::StartFromEnvironment(std::vector<HookAddress> (*hooks)()) {
 Session::Session(const filters::Config& config, std::vector<HookAddress> hooks)
     : config_(config),
       filter_(config_),
-      decider_(config_, &filter_, &modules_),
+      decider_(config_, &filter_, &modules_, &shared_.short_calls),
       erasing_(std::move(hooks), &decider_, &pool_, &shared_) {}
 
 bool Session::Begin() {
@@ -120,6 +120,11 @@ bool Session::Begin() {
 
   shared_.callers = config_.callers;
   shared_.max_depth = config_.max_depth;
+  shared_.slow_once_is_slow = config_.min_duration_mode == filters::DurationMode::kFunction;
+  // Somebody has to look at what was counted.
+  if (config_.thread && shared_.short_calls.Initialize()) {
+    shared_.short_calls.set_limit(config_.quiet_calls());
+  }
   SetThresholds(filter_);
   paused_ = config_.start_paused;
   if (paused_) ChangeFilter();

@@ -26,6 +26,7 @@
 #include "runtime/hook_erasing.h"
 #include "runtime/live_exporter.h"
 #include "runtime/module_table.h"
+#include "runtime/quiet_functions.h"
 #include "runtime/recorder.h"
 #include "runtime/run_folder.h"
 #include "runtime/segment_writer.h"
@@ -109,6 +110,7 @@ class Session {
   void AnswerFlush(uint32_t flush);
   void WaitForWork(const Drainer::PassResult& pass);
   void Housekeeping(uint64_t now);
+  void TellOfQuiet();
   void LeaveNothing();
   // In session_control.cc.
   void OpenControl();
@@ -122,6 +124,7 @@ class Session {
   Spool::Outcome CloseExport();
   void TellOfUnsent(const Spool::Outcome& outcome) const;
   void WriteSummary();
+  std::vector<std::string> QuietNames(size_t limit) const;
   void WarnOfUnmatchedPatterns() const;
   filters::DroppedMatch FindDropped(const filters::Pattern& pattern) const;
 
@@ -134,6 +137,7 @@ class Session {
   ModuleTable modules_{&shared_.decisions};
   Decider decider_;
   HookErasing erasing_;
+  QuietFunctions quiet_{&shared_, &pool_, &modules_, &erasing_};
   // What `autotracer ctl` changed: the configuration, and the filters made of it, of which threads
   // may use any.
   ControlFile control_;

@@ -125,6 +125,8 @@ void Session::Housekeeping(uint64_t now) {
     return;
   }
   last_housekeeping_ = now;
+  quiet_.Look();
+  TellOfQuiet();
   erasing_.Apply();
   if (forget_again_ > 0) {
     --forget_again_;
@@ -140,6 +142,11 @@ void Session::Housekeeping(uint64_t now) {
     spool_->RemoveSent();
   }
   drainer_->EmitClockIfDue();
+}
+
+void Session::TellOfQuiet() {
+  const std::string news = quiet_.TakeNews();
+  if (!news.empty()) drainer_->Emit(format::BlockKind::kQuiet, news);
 }
 
 // Where the program is replaced nobody else will remove what was sent.
@@ -164,6 +171,7 @@ void Session::Finish() {
   if (spool_ != nullptr && drainer_->has_open_calls()) spool_->Begin();
   drainer_->EmitOpenFrames();
   drainer_->EmitClock();
+  TellOfQuiet();
   auto& counters = shared_.ring.header()->counters;
   if (segments_ != nullptr && config_.recorded()) {
     counters[static_cast<int>(format::Counter::kDroppedDiskCap)].store(segments_->removed_spans(),
@@ -212,6 +220,7 @@ void Session::WriteSummary() {
   facts.functions = decider_.functions().count();
   facts.hooks = erasing_.counts();
   facts.why_no_hooks_erased = erasing_.reason();
+  facts.quiet = QuietNames(SIZE_MAX);
   for (int i = 0; i < static_cast<int>(format::Counter::kCount); ++i) {
     facts.counters[i] = shared_.ring.header()->counters[i].load(std::memory_order_relaxed);
   }
@@ -234,6 +243,21 @@ void Session::WriteSummary() {
     Log(std::string_view(text).substr(at, end - at));
     at = end + 1;
   }
+}
+
+// Also for the program's end.
+std::vector<std::string> Session::QuietNames(size_t limit) const {
+  std::vector<std::string> names;
+  for (const QuietFunction& quiet : quiet_.functions()) {
+    if (names.size() == limit) break;
+    symbolizer::Symbol symbol;
+    std::string name = "a function without a symbol";
+    if (quiet.module->image.FindFunction(quiet.function - quiet.module->load_bias, &symbol)) {
+      name = NameOnSmallStack(symbol.name);
+    }
+    names.push_back(name + " after " + std::to_string(quiet.calls) + " calls");
+  }
+  return names;
 }
 
 void Session::WarnOfUnmatchedPatterns() const {

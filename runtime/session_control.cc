@@ -18,6 +18,8 @@ namespace {
 // After a change, a thread may store one more decision by the old filter. So often are decisions
 // forgotten again, each time that the thread looks after the house.
 constexpr int kForgetAgain = 3;
+// Of quiet functions, in an answer.
+constexpr size_t kMostNames = 10;
 
 std::string Join(const filters::Strings& patterns) {
   std::string text;
@@ -32,9 +34,12 @@ bool ReadSetting(const std::string& key, const std::string& value, filters::Conf
   if (key == "modules") variable = "AUTOTRACE_MODULES";
   if (key == "exclude") variable = "AUTOTRACE_EXCLUDE";
   if (key == "min_duration") variable = "AUTOTRACE_MIN_DURATION";
+  if (key == "quiet_after") variable = "AUTOTRACE_QUIET_AFTER";
   if (variable.empty()) {
-    *error =
-        key + ": cannot be changed while the program runs; modules, exclude and min_duration can";
+    *error = key +
+             ": cannot be changed while the program runs; modules, exclude, min_duration and "
+             "quiet_after "
+             "can";
     return false;
   }
   const filters::LoadResult loaded = filters::LoadConfig(
@@ -47,6 +52,7 @@ bool ReadSetting(const std::string& key, const std::string& value, filters::Conf
   if (key == "modules") config->modules = loaded.config.modules;
   if (key == "exclude") config->exclude = loaded.config.exclude;
   if (key == "min_duration") config->min_duration = loaded.config.min_duration;
+  if (key == "quiet_after") config->quiet_after = loaded.config.quiet_after;
   return true;
 }
 
@@ -82,7 +88,8 @@ void Session::Obey(const std::string& request) {
       ChangeFilter();
     }
   } else if (request != "status") {
-    error = "\"" + request + "\": expected on, off, status, modules=, exclude= or min_duration=";
+    error = "\"" + request +
+            "\": expected on, off, status, modules=, exclude=, min_duration= or quiet_after=";
   }
   control_.Answer(error.empty(), error.empty() ? StatusText() : error);
 }
@@ -96,6 +103,8 @@ void Session::ChangeFilter() {
   filters_.push_back(std::make_unique<filters::FunctionFilter>(config));
   const filters::FunctionFilter& filter = *filters_.back();
   SetThresholds(filter);
+  shared_.short_calls.set_limit(config.quiet_calls());
+  quiet_.RestoreAll();
   shared_.paused.store(paused_, std::memory_order_relaxed);
   decider_.set_filter(&filter);
   forget_again_ = kForgetAgain;
@@ -128,6 +137,11 @@ std::string Session::StatusText() const {
   text += "\nhooks erased: " + std::to_string(hooks.erased) + " of " +
           std::to_string(hooks.functions) + " functions";
   if (!erasing_.reason().empty()) text += " (" + erasing_.reason() + ")";
+  const size_t quiet = quiet_.functions().size();
+  if (quiet > 0)
+    text += "\nquiet: " + std::to_string(quiet) + (quiet == 1 ? " function" : " functions");
+  for (const std::string& name : QuietNames(kMostNames)) text += "\n  " + name;
+  if (quiet > kMostNames) text += "\n  and " + std::to_string(quiet - kMostNames) + " more";
   return text;
 }
 

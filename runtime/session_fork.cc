@@ -100,7 +100,9 @@ void Session::BecomeTheChild() {
     shared_.module_records.Clear();
     modules_.AfterFork(t_slot.closes);
     decider_.AfterFork();
+    shared_.short_calls.AfterFork();
     if (!t_slot.fork_is_quiet) erasing_.AbandonInChild();
+    quiet_.AbandonInChild();
     if (!CreateRing()) {
       g_state.store(SessionState::kOff, std::memory_order_release);
       AbandonThread();

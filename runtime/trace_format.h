@@ -174,6 +174,7 @@ enum class BlockKind : uint16_t {
   kThreadEnd = 10,  // uint32 index, repeated: no more records of these follow
   // ThreadStateHeader, records: what the records before this segment left open in this thread.
   kThreadState = 11,
+  kQuiet = 12,  // QuietEntry, repeated
 };
 
 struct BlockHeader {
@@ -244,6 +245,16 @@ struct FunctionEntry {
   uint16_t name_size;  // bytes after this structure, linker (mangled) name; padded to 8
 };
 static_assert(sizeof(FunctionEntry) == 16);
+
+// A function that fell quiet: it was called so often, always shorter than its minimum duration, and
+// is not recorded any more.
+struct QuietEntry {
+  uint64_t address;  // run-time
+  uint32_t module_id;
+  uint32_t reserved;
+  uint64_t calls;  // 0: it is recorded again
+};
+static_assert(sizeof(QuietEntry) == 24);
 
 struct ThreadEntry {
   uint32_t index;      // 1, 2, ... in this process

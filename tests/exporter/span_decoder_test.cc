@@ -459,5 +459,23 @@ TEST_CASE("an error of the sink is handed back") {
   CHECK(absl::IsResourceExhausted(status));
 }
 
+TEST_CASE("functions that are quiet in the end are named with their calls") {
+  StreamBuilder stream = MakeStream();
+  stream.Quiet(kRun, 1, 10'000).Quiet(kLoad, 1, 12'000).Quiet(kRun, 1, 0);
+  // As the beginning of the next segment repeats it.
+  stream.Quiet(kRun, 1, 10'000).Quiet(kLoad, 1, 12'000).Quiet(kRun, 1, 0);
+  const Decoded decoded = Decode(stream);
+  const std::vector<QuietFunction>& quiet = decoded.decoder->statistics().quiet;
+  REQUIRE(quiet.size() == 1);
+  CHECK(quiet[0].name == "app::load");
+  CHECK(quiet[0].calls == 12'000);
+}
+
+TEST_CASE("a block of quiet functions that ends too early is an error") {
+  StreamBuilder stream = MakeStream();
+  stream.Block(format::BlockKind::kQuiet, "short");
+  CHECK(Decode(stream).errors.size() == 1);
+}
+
 }  // namespace
 }  // namespace autotrace::exporter

@@ -254,6 +254,9 @@ class StreamBuilder {
     for (const format::OpenFrame& frame : frames) AppendStruct(&payload, frame);
     return Block(format::BlockKind::kOpenFrames, payload);
   }
+  StreamBuilder& Quiet(uint64_t address, uint32_t module_id, uint64_t calls) {
+    return Struct(format::BlockKind::kQuiet, format::QuietEntry{address, module_id, 0, calls});
+  }
   // What the records before left open.
   StreamBuilder& State(uint32_t thread_index, const Records& records, bool has_current) {
     std::string payload;

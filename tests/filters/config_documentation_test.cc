@@ -103,9 +103,9 @@ TEST_CASE("the complete example is accepted and has every filter key", "[documen
   REQUIRE(result.error.empty());
   for (const EffectiveValue& effective : result.effective) {
     INFO(effective.key);
-    for (std::string_view key :
-         {"modules", "exclude", "exclude_subtree", "roots", "compiler_made", "min_duration",
-          "min_duration_for", "min_duration_mode", "max_depth", "pipelines", "pipeline_id"}) {
+    for (std::string_view key : {"modules", "exclude", "exclude_subtree", "roots", "compiler_made",
+                                 "min_duration", "min_duration_for", "min_duration_mode",
+                                 "quiet_after", "max_depth", "pipelines", "pipeline_id"}) {
       if (effective.key == key) CHECK(effective.source == Source::kFile);
     }
   }

@@ -74,6 +74,9 @@ TEST_CASE("a value of the wrong type is named", "[errors]") {
         "trace.yaml:2:7: pipelines: found nothing, expected text");
   CHECK(FileError("max_depth: -1\n") ==
         "trace.yaml:1:12: max_depth: found \"-1\", expected a whole number from 0 to 4294967295");
+  CHECK(FileError("quiet_after: 2e3\n") ==
+        "trace.yaml:1:14: quiet_after: found \"2e3\", expected auto or a whole number from 0 to "
+        "1000000000");
   CHECK(FileError("keep_runs: 0\n") ==
         "trace.yaml:1:12: keep_runs: found \"0\", expected a whole number from 1 to 4294967295");
   CHECK(FileError("service_name:\n") ==

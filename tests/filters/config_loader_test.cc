@@ -96,6 +96,7 @@ min_duration_for:
   app::db: 10us
   "**::slow": 1s
 min_duration_mode: function
+quiet_after: 2000
 max_depth: 7
 pipeline_id: 6f1e9d1c-6f0f-4a43-9df4-1c2b8f3f7a10
 pipeline_id_key: my.id
@@ -145,6 +146,8 @@ otlp:
   CHECK(config.min_duration_for ==
         std::vector<PatternDuration>{{"app::db", 10'000}, {"**::slow", 1'000'000'000}});
   CHECK(config.min_duration_mode == DurationMode::kFunction);
+  CHECK(config.quiet_after == 2000);
+  CHECK(config.quiet_calls() == 2000);
   CHECK(config.max_depth == 7);
   CHECK(config.pipeline_id == "6f1e9d1c-6f0f-4a43-9df4-1c2b8f3f7a10");
   CHECK(config.pipeline_id_key == "my.id");
@@ -191,6 +194,7 @@ TEST_CASE("every key with a variable can be set from the environment", "[config]
       {"AUTOTRACE_COMPILER_MADE", "on"},
       {"AUTOTRACE_MIN_DURATION", "10us"},
       {"AUTOTRACE_MIN_DURATION_MODE", "function"},
+      {"AUTOTRACE_QUIET_AFTER", "auto"},
       {"AUTOTRACE_MAX_DEPTH", "4294967295"},
       {"AUTOTRACE_PIPELINE_ID", "id"},
       {"AUTOTRACE_PIPELINE_ID_KEY", "key"},
@@ -228,6 +232,8 @@ TEST_CASE("every key with a variable can be set from the environment", "[config]
   CHECK(config.compiler_made);
   CHECK(config.min_duration == 10'000);
   CHECK(config.min_duration_mode == DurationMode::kFunction);
+  CHECK(config.quiet_after == Config::kQuietByMode);
+  CHECK(config.quiet_calls() == 10'000);
   CHECK(config.max_depth == 4294967295u);
   CHECK(config.pipeline_id == "id");
   CHECK(config.pipeline_id_key == "key");

@@ -26,6 +26,7 @@ Config Unusual() {
   config.min_duration = 1'234'567;
   config.min_duration_for = {{"app::Box<a: b>", 1}, {"*::f", 2'000'000'000}};
   config.min_duration_mode = DurationMode::kFunction;
+  config.quiet_after = 0;
   config.max_depth = 3;
   config.pipeline_id = "a \"quoted\" id: #1\n\\ \u00e4 \x01";
   config.pipeline_id_key = "true";

@@ -50,7 +50,7 @@ class Pipeline {
   ModuleTable modules_{&program_.shared().decisions};
   filters::Config config_ = ConfigOf("*");
   filters::FunctionFilter filter_{config_};
-  Decider decider_{config_, &filter_, &modules_};
+  Decider decider_{config_, &filter_, &modules_, &program_.shared().short_calls};
   Drainer drainer_{&program_.shared(), &pool_, &modules_, &decider_};
 };
 

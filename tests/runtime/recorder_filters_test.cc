@@ -213,5 +213,52 @@ TEST_CASE("only a thread's first call is taken for its entry function") {
   CHECK(program.Trees() == "a(b) | c");
 }
 
+// ---- Functions that are counted ----
+
+TEST_CASE("calls that are not kept are counted, and one that is ends it") {
+  FakeProgram program(EitherClock());
+  ShortCalls& calls = program.shared().short_calls;
+  REQUIRE(calls.Initialize());
+  calls.set_limit(100);
+  program.shared().slow_once_is_slow = false;
+  program.set_threshold(kForever);
+  for (const char name : {'a', 'b', 'c'}) program.Decide(name, kRecorded | decision::kMeasured);
+  program.Decide('n', kRecorded | decision::kMeasured | decision::kNamedExactly);
+  program.Decide('k', kRecorded | decision::kNoThreshold);
+  FakeThread thread(&program);
+  for (int i = 0; i < 10; ++i) {
+    thread.Call('a');
+    thread.Call('b');
+    thread.Call('c');
+    thread.Call('n');
+  }
+  thread.Call('b', [&] { thread.Call('k'); });
+  for (int i = 0; i < 10; ++i) thread.Call('b');
+  CHECK(calls.CallsOf(FunctionOf('a')) == 10);
+  CHECK(calls.CallsOf(FunctionOf('n')) == 0);
+  CHECK(calls.CallsOf(FunctionOf('b')) == 10);
+  program.set_threshold(0);
+  thread.Call('c');
+  program.set_threshold(kForever);
+  thread.Call('c');
+  // Slow once is not slow each time.
+  CHECK(program.Trees() == "b(k) | c");
+  CHECK(calls.CallsOf(FunctionOf('c')) == 10);
+}
+
+TEST_CASE("a decision that was stored after its function fell quiet is mended by the next call") {
+  FakeProgram program(EitherClock());
+  ShortCalls& calls = program.shared().short_calls;
+  REQUIRE(calls.Initialize());
+  calls.set_limit(100);
+  program.set_threshold(kForever);
+  FakeThread thread(&program);
+  thread.Call('q');
+  calls.MakeQuiet(FunctionOf('q'));
+  program.Decide('q', kRecorded | decision::kMeasured);
+  thread.Call('q');
+  CHECK(DecisionOf(program.shared().decisions.Lookup(FunctionOf('q'))) == decision::kKnown);
+}
+
 }  // namespace
 }  // namespace autotrace::test

@@ -106,7 +106,7 @@ TEST_CASE("what is left of a recording reads as it did when the older segments w
   ModuleTable modules{&program.shared().decisions};
   filters::Config config;
   filters::FunctionFilter filter{config};
-  Decider decider{config, &filter, &modules};
+  Decider decider{config, &filter, &modules, &program.shared().short_calls};
   Drainer drainer{&program.shared(), &pool, &modules, &decider};
   const TemporaryFolder folder;
   SegmentWriter::Options options;

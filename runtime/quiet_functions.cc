@@ -1,0 +1,88 @@
+#include "runtime/quiet_functions.h"
+
+#include <algorithm>
+
+#include "runtime/clock.h"
+
+namespace autotrace {
+
+void QuietFunctions::Look() {
+  const AppendLog<uint64_t>& log = shared_->short_calls.candidates();
+  std::vector<Candidate>& waiting = lists_->waiting;
+  for (; looked_at_ < log.count(); ++looked_at_) {
+    const uint64_t* candidate = log.at(looked_at_);
+    if (candidate == nullptr) break;
+    if (*candidate != 0) waiting.push_back({*candidate, Now()});
+  }
+  if (waiting.empty()) return;
+  const OpenFunctions open = OpenFunctions::LookAt(pool_, *shared_);
+  const auto is_settled = [&](const Candidate& candidate) { return Settle(candidate, open); };
+  waiting.erase(std::remove_if(waiting.begin(), waiting.end(), is_settled), waiting.end());
+}
+
+bool QuietFunctions::Settle(const Candidate& candidate, const OpenFunctions& open) {
+  const uint64_t function = candidate.function;
+  ShortCalls& calls = shared_->short_calls;
+  const Module* module = modules_->Find(function);
+  if (module == nullptr || !module->lasts) {
+    calls.Exempt(function);
+    return true;
+  }
+  if (calls.IsQuiet(function)) {  // since before this process was forked
+    Note(*module, function);
+    return true;
+  }
+  const uint64_t known = shared_->decisions.Lookup(function);
+  if (known == 0) return false;  // about to be decided about again
+  const uint16_t bits = DecisionOf(known);
+  if ((bits & decision::kMeasured) == 0) return true;  // it was slow
+  // The exit of a call that is not recorded would end an open one that is, of which it is a part.
+  const uint64_t now = Now();
+  if (!open.is_certain() || now - candidate.since < shared_->Threshold(bits)) return false;
+  const uint64_t start = open.OldestStart(function);
+  if (start != 0 && now - start >= shared_->Threshold(bits)) {
+    calls.Exempt(function);
+    return true;
+  }
+  // In this order: whoever decides about it meanwhile finds that it is quiet.
+  calls.MakeQuiet(function);
+  shared_->decisions.Replace(known, decision::kKnown);
+  if ((DecisionOf(shared_->decisions.Lookup(function)) & decision::kRecord) != 0) {
+    calls.Exempt(function);  // it was slow just now
+    return true;
+  }
+  erasing_->LeaveOut(*module, function);
+  Note(*module, function);
+  return true;
+}
+
+void QuietFunctions::Note(const Module& module, uint64_t function) {
+  const uint64_t calls = shared_->short_calls.CallsOf(function);
+  lists_->functions.push_back({&module, function, calls});
+  lists_->news.push_back({function, module.id, 0, calls});
+}
+
+std::string QuietFunctions::TakeNews() {
+  std::vector<format::QuietEntry>& news = lists_->news;
+  std::string payload(reinterpret_cast<const char*>(news.data()),
+                      news.size() * sizeof(format::QuietEntry));
+  news.clear();
+  return payload;
+}
+
+void QuietFunctions::RestoreAll() {
+  shared_->short_calls.Reset();
+  for (const QuietFunction& quiet : lists_->functions) {
+    lists_->news.push_back({quiet.function, quiet.module->id, 0, 0});
+  }
+  lists_->functions.clear();
+  lists_->waiting.clear();
+}
+
+void QuietFunctions::AbandonInChild() {
+  static_cast<void>(lists_.release());  // they may be in the middle of anything
+  lists_ = std::make_unique<Lists>();
+  looked_at_ = 0;
+}
+
+}  // namespace autotrace
