@@ -1,6 +1,7 @@
 #include "runtime/quiet_functions.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "runtime/clock.h"
 
@@ -80,7 +81,7 @@ void QuietFunctions::RestoreAll() {
 }
 
 void QuietFunctions::AbandonInChild() {
-  static_cast<void>(lists_.release());  // they may be in the middle of anything
+  abandoned_.push_back(std::move(lists_));  // they may be in the middle of anything
   lists_ = std::make_unique<Lists>();
   looked_at_ = 0;
 }

@@ -70,6 +70,7 @@ class QuietFunctions {
     std::vector<format::QuietEntry> news;
   };
   std::unique_ptr<Lists> lists_ = std::make_unique<Lists>();
+  std::vector<std::unique_ptr<Lists>> abandoned_;  // kept, never looked at
 };
 
 }  // namespace autotrace

@@ -121,10 +121,7 @@ bool Session::Begin() {
   shared_.callers = config_.callers;
   shared_.max_depth = config_.max_depth;
   shared_.slow_once_is_slow = config_.min_duration_mode == filters::DurationMode::kFunction;
-  // Somebody has to look at what was counted.
-  if (config_.thread && shared_.short_calls.Initialize()) {
-    shared_.short_calls.set_limit(config_.quiet_calls());
-  }
+  LimitShortCalls(config_);
   SetThresholds(filter_);
   paused_ = config_.start_paused;
   if (paused_) ChangeFilter();

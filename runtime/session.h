@@ -117,6 +117,7 @@ class Session {
   void ObeyControl();
   void Obey(const std::string& request);
   void ChangeFilter();
+  void LimitShortCalls(const filters::Config& config);
   void SetThresholds(const filters::FunctionFilter& filter);
   void ForgetDecisions();
   std::string StatusText() const;

@@ -103,7 +103,7 @@ void Session::ChangeFilter() {
   filters_.push_back(std::make_unique<filters::FunctionFilter>(config));
   const filters::FunctionFilter& filter = *filters_.back();
   SetThresholds(filter);
-  shared_.short_calls.set_limit(config.quiet_calls());
+  LimitShortCalls(config);
   quiet_.RestoreAll();
   shared_.paused.store(paused_, std::memory_order_relaxed);
   decider_.set_filter(&filter);
@@ -111,6 +111,13 @@ void Session::ChangeFilter() {
   ForgetDecisions();
   erasing_.DecideAgain();
   erasing_.Apply();
+}
+
+void Session::LimitShortCalls(const filters::Config& config) {
+  // Somebody has to look at what was counted.
+  const uint32_t limit = config_.thread ? config.quiet_calls() : 0;
+  const bool counts = limit > 0 && shared_.short_calls.Initialize();
+  shared_.short_calls.set_limit(counts ? limit : 0);
 }
 
 void Session::SetThresholds(const filters::FunctionFilter& filter) {

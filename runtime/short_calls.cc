@@ -5,31 +5,35 @@
 namespace autotrace {
 
 bool ShortCalls::Initialize() {
-  places_ = static_cast<Place*>(MapMemory(kPlaces * sizeof(Place)));
-  return places_ != nullptr;
+  if (places_.load(std::memory_order_relaxed) != nullptr) return true;
+  auto* places = static_cast<Place*>(MapMemory(kPlaces * sizeof(Place)));
+  places_.store(places, std::memory_order_release);
+  return places != nullptr;
 }
 
 const ShortCalls::Place* ShortCalls::Find(uint64_t function) const {
-  if (places_ == nullptr) return nullptr;
+  Place* const places = places_.load(std::memory_order_acquire);
+  if (places == nullptr) return nullptr;
   size_t index = IndexOf(function);
   for (size_t i = 0; i < kTries; ++i, index = (index + 1) % kPlaces) {
-    const uint64_t present = places_[index].function.load(std::memory_order_relaxed);
-    if (present == function) return &places_[index];
+    const uint64_t present = places[index].function.load(std::memory_order_relaxed);
+    if (present == function) return &places[index];
     if (present == 0) return nullptr;
   }
   return nullptr;
 }
 
 ShortCalls::Place* ShortCalls::FindOrTake(uint64_t function) {
-  if (places_ == nullptr) return nullptr;
+  Place* const places = places_.load(std::memory_order_acquire);
+  if (places == nullptr) return nullptr;
   size_t index = IndexOf(function);
   for (size_t i = 0; i < kTries; ++i, index = (index + 1) % kPlaces) {
-    uint64_t present = places_[index].function.load(std::memory_order_relaxed);
-    if (present == 0 && places_[index].function.compare_exchange_strong(
-                            present, function, std::memory_order_relaxed)) {
-      return &places_[index];
+    uint64_t present = places[index].function.load(std::memory_order_relaxed);
+    if (present == 0 && places[index].function.compare_exchange_strong(present, function,
+                                                                       std::memory_order_relaxed)) {
+      return &places[index];
     }
-    if (present == function) return &places_[index];
+    if (present == function) return &places[index];
   }
   return nullptr;
 }
@@ -66,11 +70,12 @@ void ShortCalls::Set(uint64_t function, uint32_t flag) {
 }
 
 void ShortCalls::Reset() {
-  if (places_ == nullptr) return;
+  Place* const places = places_.load(std::memory_order_acquire);
+  if (places == nullptr) return;
   for (size_t i = 0; i < kPlaces; ++i) {
     // Only what is in use: the others' memory need not exist.
-    if (places_[i].function.load(std::memory_order_relaxed) != 0) {
-      places_[i].calls.store(0, std::memory_order_relaxed);
+    if (places[i].function.load(std::memory_order_relaxed) != 0) {
+      places[i].calls.store(0, std::memory_order_relaxed);
     }
   }
 }

@@ -19,7 +19,7 @@ class ShortCalls {
  public:
   static constexpr uint32_t kMostCalls = 1'000'000'000;
 
-  // Maps the table. False without memory: then nothing is counted.
+  // Maps the table, once. False without memory: then nothing is counted.
   bool Initialize();
 
   // Of how many calls a function becomes a candidate, at most kMostCalls; 0: nothing is counted.
@@ -66,7 +66,7 @@ class ShortCalls {
   void Set(uint64_t function, uint32_t flag);
 
   std::atomic<uint32_t> limit_{0};
-  Place* places_ = nullptr;
+  std::atomic<Place*> places_{nullptr};
   AppendLog<uint64_t> candidates_;
 };
 

@@ -139,11 +139,12 @@ def a_program_may_start_paused(test, build):
 def a_request_that_is_not_understood_changes_nothing(test, build):
     with service(test, build) as running:
         for request, said in (
-                ("stop", '"stop": expected on, off, status, modules=, exclude= or min_duration='),
+                ("stop", '"stop": expected on, off, status, modules=, exclude=, min_duration= or '
+                         "quiet_after="),
                 ("min_duration=3", 'min_duration: found "3", expected a duration with a unit: '
                                    "write 3s or 3ms"),
                 ("ring_size=1M", "ring_size: cannot be changed while the program runs; modules, "
-                                 "exclude and min_duration can")):
+                                 "exclude, min_duration and quiet_after can")):
             refused = running.ctl(request, status=2)
             assert refused.stderr == f"autotracer: {said}\n", refused
         assert running.now() == RECORDED
