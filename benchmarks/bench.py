@@ -5,9 +5,9 @@ usage: bench.py BUILD_DIR [--short | --full] [--only SECTION[,SECTION]...] [--ro
                 [--output FOLDER] [--update-document] [--check]
 
 --short is quick and only shows that everything works; --full takes long, and each workload makes at
-least 1 GB of records. Sections: calls (what a call costs, and for
-other tracers), programs (real ones), hooks (single ones), startup, reader. The report goes to
-FOLDER/performance.md, the figures to FOLDER/results.json; --update-document also puts it into
+least 1 GB of records. Sections: calls (what a call costs, and for other tracers), programs (real
+ones), trade_off (what leaving out short functions saves), hooks (single ones), startup, reader,
+control (a service that is steered meanwhile). The report goes to FOLDER/performance.md, the figures to FOLDER/results.json; --update-document also puts it into
 docs/performance.md. With --check, ends with 1 when autotrace did not account for a call.
 """
 
@@ -19,6 +19,7 @@ import shutil
 import sys
 
 import call_cost
+import control
 import goals
 import machine
 import markdown
@@ -26,6 +27,7 @@ import micro
 import programs
 import reader
 import startup
+import trade_off
 from tracers import Tools
 
 DOCUMENT = machine.ROOT / 'docs' / 'performance.md'
@@ -72,12 +74,15 @@ def main():
         'calls': (call_cost.CallCost(tools, work, size), call_cost.render),
         'programs': (programs.RealPrograms(machine.ROOT, tools, work, size.program_rounds,
                                            size.program_factor), programs.render),
+        'trade_off': (trade_off.TradeOff(machine.ROOT, tools, work, size.program_rounds,
+                                         size.program_factor), trade_off.render),
         'hooks': (micro.HookMicroBenchmark(build, machine.ROOT, work, size.rounds),
                   micro.render_hooks),
         'startup': (startup.Startup(tools.runtime, work, size.starts, size.functions),
                     startup.render),
         'reader': (reader.ReaderThroughput(build, tools, work, size.spans_read, size.rounds),
                    reader.render),
+        'control': (control.Control(tools, work, size.rounds), control.render),
     }
     wanted = options.only.split(',') if options.only else list(sections)
     if unknown := set(wanted) - set(sections):

@@ -14,6 +14,10 @@ HERE = pathlib.Path(__file__).resolve().parent
 BUILDS = {
     'plain': ('gcc', [], []),
     'hooked': ('gcc', ['-finstrument-functions'], []),
+    # With the compiler plugin, whose options the caller has.
+    'plugin_none': ('gcc', ['-finstrument-functions'], []),
+    'plugin_inline': ('gcc', ['-finstrument-functions'], []),
+    'plugin_all': ('gcc', ['-finstrument-functions'], []),
     'debug': ('gcc', ['-finstrument-functions', '-g'], []),
     'pg': ('gcc', ['-pg'], []),
     'clang': ('clang', [], []),

@@ -5,9 +5,10 @@
 //   leaves=inline        drop straight-line functions that are defined inline (the default)
 //   leaves=all           also those that are defined out of line
 //   leaves=none          drop none
-//   compiler-made=drop   drop implicit and defaulted constructors, destructors, assignments
-//   (default) compiler-made=keep report               say on standard error what became of each
-//   function, and why
+//   compiler-made=drop   drop implicit and defaulted constructors, destructors and assignments (the
+//                        default)
+//   compiler-made=keep   keep them
+//   report               say on standard error what became of each function, and why
 #ifndef AUTOTRACE_PLUGIN_SETTINGS_H_
 #define AUTOTRACE_PLUGIN_SETTINGS_H_
 
