@@ -13,8 +13,8 @@ ClockState g_clock;
 
 namespace {
 
-// An interval this long gives the rate to about 1 in 10,000, enough for thresholds; readers get
-// exact points later (kClock blocks).
+// An interval of at least this gives the rate to about 1 in 10,000, enough for thresholds; readers
+// get exact points later (kClock blocks).
 constexpr uint64_t kCalibrationNanos = 200'000;
 
 #ifdef __x86_64__
@@ -51,28 +51,35 @@ Moment ReadBothClocks() {
   return closest;
 }
 
+// When the clock was chosen; no ticks: CLOCK_MONOTONIC was.
+Moment first_look;
+
 uint64_t Saturated(unsigned __int128 value) {
   return value > UINT64_MAX ? UINT64_MAX : static_cast<uint64_t>(value);
 }
 
 }  // namespace
 
-void InitializeClock() {
+void ChooseClock() {
   g_clock.use_tsc = false;
   g_clock.ticks_per_second = 1'000'000'000;
+  first_look = {};
 #ifdef __x86_64__
   g_clock.ask_kernel = TscIsForbidden();
-  if (!g_clock.ask_kernel && TscIsInvariant()) {
-    const Moment first = ReadBothClocks();
-    while (MonotonicNanos() - first.nanos < kCalibrationNanos) {
+  if (!g_clock.ask_kernel && TscIsInvariant()) first_look = ReadBothClocks();
+#endif
+}
+
+void EstimateClockRate() {
+  if (first_look.ticks != 0) {
+    while (MonotonicNanos() - first_look.nanos < kCalibrationNanos) {
     }
     const Moment last = ReadBothClocks();
     g_clock.ticks_per_second =
-        static_cast<uint64_t>(static_cast<unsigned __int128>(last.ticks - first.ticks) *
-                              1'000'000'000u / (last.nanos - first.nanos));
+        static_cast<uint64_t>(static_cast<unsigned __int128>(last.ticks - first_look.ticks) *
+                              1'000'000'000u / (last.nanos - first_look.nanos));
     g_clock.use_tsc = g_clock.ticks_per_second > 1'000'000;
   }
-#endif
   g_clock.start_unix_nanos = UnixNanos();
   g_clock.start_monotonic_nanos = MonotonicNanos();
 }

@@ -22,8 +22,14 @@ struct ClockState {
 };
 extern ClockState g_clock;
 
-// Chooses the clock and estimates its rate (takes about 0.2 ms). Once, before threads trace.
-void InitializeClock();
+// Chooses the clock and estimates its rate. Once, before threads trace. The estimate needs two
+// looks some 0.2 ms apart: the second one waits for what is left of that time.
+void ChooseClock();
+void EstimateClockRate();
+inline void InitializeClock() {
+  ChooseClock();
+  EstimateClockRate();
+}
 
 // Nanoseconds. Async-signal-safe; no system call where the vDSO serves it.
 inline uint64_t ClockNanos(clockid_t clock) {

@@ -101,7 +101,7 @@ Session::Session(const filters::Config& config, std::vector<HookAddress> hooks)
       erasing_(std::move(hooks), &decider_, &pool_, &shared_) {}
 
 bool Session::Begin() {
-  InitializeClock();
+  ChooseClock();
   if (config_.live_export() && !SendsLive()) {
     Log("this program has forbidden itself the time stamp counter, which sending needs: spans are "
         "not sent");
@@ -116,6 +116,7 @@ bool Session::Begin() {
     Log("no memory for the ring; this run is not traced");
     return false;
   }
+  EstimateClockRate();  // by now enough time has passed
   modules_.AddLoaded(executable_);
 
   shared_.callers = config_.callers;
