@@ -28,6 +28,8 @@ constexpr uint64_t kLargestReserve = 16 << 10;
 constexpr uint64_t kSmallestReserve = 8 << 10;
 constexpr uint64_t kReservedShare = 256;
 constexpr uint64_t kReserveAhead = 128 << 10;
+// More than others write within a few milliseconds.
+constexpr uint64_t kPlentyOfRoom = uint64_t{64} << 20;
 
 // Blocks of the recording's end, for which room is kept back.
 bool MayUseReserve(format::BlockKind kind, size_t bytes, uint64_t reserve) {
@@ -151,9 +153,21 @@ void SegmentWriter::CutOffAt(uint64_t bytes) {
   reserved_to_ = 0;
 }
 
+void SegmentWriter::KeepRoom() {
+  if (!options_.keep_room_later) return;
+  options_.keep_room_later = false;
+  if (!segments_.empty() && file_.IsOpen()) Reserve();
+}
+
+bool SegmentWriter::HasPlentyOfRoom() const {
+  struct statvfs disk;
+  return fstatvfs(file_.number(), &disk) == 0 && disk.f_bavail * disk.f_frsize >= kPlentyOfRoom;
+}
+
 bool SegmentWriter::Reserve() {
   const uint64_t end = segments_.back().bytes;
-  if (end + reserve_ <= reserved_to_) return true;
+  if (end + reserve_ <= reserved_to_ || (options_.keep_room_later && HasPlentyOfRoom()))
+    return true;
   for (const uint64_t size : {reserve_ + kReserveAhead, reserve_}) {
     if (fallocate(file_.number(), FALLOC_FL_KEEP_SIZE, static_cast<off_t>(end),
                   static_cast<off_t>(size)) == 0) {
@@ -353,7 +367,7 @@ uint64_t SegmentWriter::FindDeletedSpans() {
 }
 
 void SegmentWriter::Close(uint64_t) {
-  if (!segments_.empty()) CutOffAt(segments_.back().bytes);
+  if (!segments_.empty() && reserved_to_ > segments_.back().bytes) CutOffAt(segments_.back().bytes);
   file_.Close();
 }
 

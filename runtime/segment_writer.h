@@ -37,6 +37,9 @@ class SegmentWriter final : public BlockSink {
     uint64_t max_run_bytes = uint64_t{1} << 30;
     uint64_t segment_bytes = uint64_t{64} << 20;
     bool is_spool = false;
+    // While the disk has plenty of room, nothing is kept back before KeepRoom. (Giving it back
+    // costs a short program more than all that it writes.)
+    bool keep_room_later = false;
     // What says how far everything was sent; made with the first segment. Null: nothing is sent.
     SentFile* sent = nullptr;
   };
@@ -50,6 +53,7 @@ class SegmentWriter final : public BlockSink {
   uint64_t Room() const override;
   bool Refused(std::string_view head, std::string_view body, uint64_t spans) override;
   void PassEnded() override { beginning_.EndPass(); }
+  void KeepRoom();
   bool Flush(uint64_t timeout_nanos) override;
   void Close(uint64_t timeout_nanos) override;
 
@@ -110,6 +114,7 @@ class SegmentWriter final : public BlockSink {
   bool WriteBlock(format::BlockKind kind, std::string_view head, std::string_view body);
   // Sets room aside behind the segment's end. False when the disk has none.
   bool Reserve();
+  bool HasPlentyOfRoom() const;
   void CutOffAt(uint64_t bytes);
   void KeepToLimit();
   uint64_t OtherProcessesBytes();

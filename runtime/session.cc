@@ -248,6 +248,7 @@ void Session::StartThread() {
   }
   // Nobody else will do what that thread does while the program runs.
   pool_.set_recycle_at_once(true);
+  if (segments_ != nullptr) segments_->KeepRoom();
   while (shared_.ring.Grow()) {
   }
 }
@@ -286,6 +287,7 @@ void Session::OpenSegments() {
   options.process_key = process_key_;
   options.max_run_bytes = config_.max_disk;
   options.is_spool = !config_.recorded();
+  options.keep_room_later = true;
   if (options.is_spool) options.segment_bytes = kSpoolSegmentBytes;
   if (config_.spools()) {
     sent_ = std::make_unique<SentFile>();

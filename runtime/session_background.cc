@@ -23,6 +23,8 @@ constexpr uint64_t kBusySleep = 2 * kMillisecond;
 constexpr uint64_t kIdleSleep = 100 * kMillisecond;
 constexpr int kPassesUntilIdle = 50;
 constexpr uint32_t kShareThatWakes = 8;
+// What takes time, and what short programs do without, is done after so long.
+constexpr uint64_t kYouth = 10 * kMillisecond;
 // Open spans are copied this often. A young program is looked at more often, so that a kill early
 // in its life costs little.
 constexpr uint64_t kHousekeepingInterval = 100 * kMillisecond;
@@ -137,6 +139,9 @@ void Session::Housekeeping(uint64_t now) {
   if (now - quiet_since_ > kQuietTime) shared_.ring.Shrink();
   drainer_->CopyOpenFrames();
   if (segments_ != nullptr) segments_->ForgetClockBefore(drainer_->oldest_start());
+  if (now - started_ > kYouth) {
+    if (segments_ != nullptr) segments_->KeepRoom();
+  }
   if (spool_ != nullptr) {
     if (drainer_->has_open_calls()) spool_->Begin();
     spool_->RemoveSent();

@@ -466,5 +466,32 @@ TEST_CASE("on a full disk blocks are refused, and whole ones are left") {
   });
 }
 
+uint64_t BytesOnDisk(const std::string& file) {
+  struct stat status = {};
+  return stat(file.c_str(), &status) == 0 ? static_cast<uint64_t>(status.st_blocks) * 512 : 0;
+}
+
+TEST_CASE("room for the end is kept back later where the disk has plenty, else at once") {
+  constexpr uint64_t kKeptBack = 8 << 10;
+  const TemporaryFolder folder;
+  const bool plenty = GENERATE(true, false);
+  CheckOnTmpfs(folder.path(), plenty ? "128m" : "2m", [&] {
+    SegmentWriter::Options options = In(folder);
+    options.keep_room_later = true;
+    SegmentWriter writer(options);
+    const std::string file = writer.stem() + ".000000.seg";
+    if (!Write(&writer, 1)) return 1;
+    const uint64_t written = std::filesystem::file_size(file);
+    const bool kept_at_once = BytesOnDisk(file) >= written + kKeptBack;
+    if (kept_at_once == plenty) return 2;
+    writer.KeepRoom();
+    if (BytesOnDisk(file) < written + kKeptBack) return 3;
+    if (!Write(&writer, 2)) return 4;
+    if (BytesOnDisk(file) < std::filesystem::file_size(file) + kKeptBack) return 5;
+    writer.Close(0);
+    return BytesOnDisk(file) < std::filesystem::file_size(file) + kKeptBack ? 0 : 6;
+  });
+}
+
 }  // namespace
 }  // namespace autotrace::test
