@@ -5,6 +5,8 @@
 // are given out only once they have memory: a page that tmpfs has no room for would kill the
 // program by SIGBUS, and a fresh one costs a traced thread a page fault. A ring starts with a few
 // chunks, because memory costs time at start and exit, and the reader adds more when they fill up.
+// For most of the first ones memory is reserved and no more: a short program needs few of them, and
+// for others the reader maps it ahead of their use.
 // Where no file can be had the ring is private memory, and a kill loses what was not yet drained.
 // docs/trace-format.md has the protocol.
 #ifndef AUTOTRACE_RUNTIME_RING_H_
@@ -35,6 +37,8 @@ class Ring {
     uint64_t size = uint64_t{32} << 20;  // bytes, all areas together; less where there is less room
     // Of these, for chunks that have memory from the start. The whole: nobody will call Grow.
     uint64_t first_chunks = uint64_t{8} << 20;
+    // And of these, for chunks whose memory is mapped from the start.
+    uint64_t mapped_chunks = uint64_t{1} << 20;
     uint64_t process_key = 0;
     uint64_t kernel_start_time = 0;
     std::string folder = kRingFolder;
@@ -60,6 +64,12 @@ class Ring {
   }
   // Reader: puts a drained chunk back.
   void Free(Chunk* freed);
+  // Reader, once it is worth it: maps the memory of some more of the first chunks. False when that
+  // of all is mapped.
+  bool MapAhead();
+  // Reader, once it is worth it: reserves some more of what open frames may need, so that none are
+  // missing after a kill because others have filled the tmpfs meanwhile. False when it has all.
+  bool ReserveOpenFrames();
   // Reader: gives memory to some more chunks, while the tmpfs
   // has room. Returns false when the ring is as large as it gets.
   bool Grow();
@@ -69,10 +79,11 @@ class Ring {
   // Reader: these chunks have no memory, and nobody uses them.
   bool is_parked(uint32_t index) const { return index < is_parked_.size() && is_parked_[index]; }
   uint32_t chunks_with_memory() const {
-    return chunk_count() - static_cast<uint32_t>(parked_.size());
+    return reserved_count_.load(std::memory_order_relaxed) - static_cast<uint32_t>(parked_.size());
   }
   bool HasFreeChunk() const {
-    return static_cast<uint32_t>(header_->free_list.load(std::memory_order_relaxed)) != 0;
+    return static_cast<uint32_t>(header_->free_list.load(std::memory_order_relaxed)) != 0 ||
+           chunk_count() < reserved_count_.load(std::memory_order_relaxed);
   }
 
   // Adds a whole block (header, payload, padding) to the metadata area. False when it is full or
@@ -85,7 +96,7 @@ class Ring {
   }
 
   // Publishes a set of kOpenFrames blocks; cut blocks are never published: false when they do not
-  // fit. One thread at a time.
+  // fit, or there is no memory for them. Reader.
   bool PublishOpenFrames(std::string_view blocks);
 
   // Adds to one of the shared counters. Lock-free, async-signal-safe.
@@ -101,11 +112,12 @@ class Ring {
   void WakeReaderNow();
   // Reader: sleeps until so many more chunks were claimed, WakeReaderNow, or the time is over; not
   // at all when `is_wanted` returns true, which is asked when a wake-up can no longer be missed.
+  // True: it was woken.
   template <typename Predicate>
-  void WaitForWork(uint64_t nanos, uint32_t claims, Predicate is_wanted) {
+  bool WaitForWork(uint64_t nanos, uint32_t claims, Predicate is_wanted) {
     header_->reader_waiting.store(claims, std::memory_order_seq_cst);
     if (!is_wanted()) SleepAsReader(nanos, claims);
-    header_->reader_waiting.store(0, std::memory_order_release);
+    return header_->reader_waiting.exchange(0, std::memory_order_acq_rel) == 0;
   }
 
   // Removes the file; the mapping stays, since threads may still write to it.
@@ -114,7 +126,8 @@ class Ring {
   void Abandon();
 
   format::RingHeader* header() { return header_; }
-  // Chunks that have memory, or had it.
+  // Chunks that are in use, or were, or have their memory mapped. Behind them there may be some
+  // that nobody has touched.
   uint32_t chunk_count() const { return header_->chunk_count.load(std::memory_order_acquire); }
   size_t chunk_data_bytes() const { return header_->chunk_size - sizeof(format::ChunkHeader); }
   Chunk* chunk(uint32_t index) {
@@ -128,8 +141,10 @@ class Ring {
   // Where the areas of a ring of this size lie.
   struct Layout {
     explicit Layout(uint64_t size);
-    uint32_t FirstChunks(const Options& options) const;
+    // How many of a ring's chunks these bytes are.
+    uint32_t Chunks(uint64_t bytes, const Options& options) const;
     uint64_t metadata_capacity;
+    uint64_t open_frames_offset;
     uint64_t open_frames_capacity;
     uint64_t chunks_offset;
     uint32_t chunk_size;
@@ -140,19 +155,32 @@ class Ring {
   bool MapPrivate(const Options& options, uint64_t size);
   bool ReserveBeginning(const Options& options, int file);
   void Format(const Options& options);
-  // Gives memory to these chunks and puts them on the free list. False without memory.
+  // False without memory.
+  bool GiveMemory(char* begin, size_t bytes);
+  // Of an area for open frames: to its first bytes.
+  bool GiveOpenFramesMemory(uint64_t area, uint64_t bytes);
+  // Gives memory to so many more chunks, and them to whoever claims. False without memory.
   bool AddChunks(uint32_t count);
+  // Puts the untouched chunks before this one on the free list.
+  void FreeUntouched(uint32_t end);
   // Gives parked chunks their memory back. False without memory.
   bool Unpark(uint32_t count);
   Chunk* PopFree();
+  Chunk* TakeUntouched();
+  char* OpenFramesArea(uint64_t area) {
+    return base_ + header_->open_frames_offset + area * header_->open_frames_capacity;
+  }
   uint32_t IndexOf(const Chunk* chunk) const;
   void SleepAsReader(uint64_t nanos, uint32_t claims);
 
   char* base_ = nullptr;
   format::RingHeader* header_ = nullptr;
   uint64_t size_ = 0;
-  uint32_t chunk_limit_ = 0;  // so many may have memory in the end
-  uint32_t first_count_ = 0;  // so many had memory at the beginning
+  uint32_t chunk_limit_ = 0;                 // so many may have memory in the end
+  uint32_t first_count_ = 0;                 // so many had memory at the beginning
+  std::atomic<uint32_t> reserved_count_{0};  // so many have it now, those that are parked included
+  uint64_t open_frames_memory_[2] = {};      // so many bytes of these areas have it
+  bool can_grow_ = false;
   bool can_shrink_ = false;
   std::vector<uint32_t> parked_;  // reader
   std::vector<bool> is_parked_;

@@ -249,7 +249,7 @@ void Session::StartThread() {
   // Nobody else will do what that thread does while the program runs.
   pool_.set_recycle_at_once(true);
   if (segments_ != nullptr) segments_->KeepRoom();
-  while (shared_.ring.Grow()) {
+  while (shared_.ring.ReserveOpenFrames() || shared_.ring.Grow()) {
   }
 }
 

@@ -108,7 +108,8 @@ class Session {
   bool IsAskedToStop() const { return stop_.load(std::memory_order_seq_cst) != 0; }
   bool IsAskedToFlush() const;
   void AnswerFlush(uint32_t flush);
-  void WaitForWork(const Drainer::PassResult& pass);
+  void MapRing(bool in_use);
+  bool WaitForWork(const Drainer::PassResult& pass);
   void Housekeeping(uint64_t now);
   void TellOfQuiet();
   void LeaveNothing();
@@ -176,6 +177,7 @@ class Session {
   ForkGate cleaner_gate_;
   std::string executable_;
   int idle_passes_ = 0;
+  bool ring_is_mapped_ = false;
   uint64_t started_ = 0;
   uint64_t last_housekeeping_ = 0;
   uint64_t quiet_since_ = 0;

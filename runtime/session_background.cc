@@ -25,6 +25,9 @@ constexpr int kPassesUntilIdle = 50;
 constexpr uint32_t kShareThatWakes = 8;
 // What takes time, and what short programs do without, is done after so long.
 constexpr uint64_t kYouth = 10 * kMillisecond;
+// The rest of the ring's first memory is mapped after so long, or when so many chunks are claimed.
+constexpr uint64_t kMapsRingAfter = 100 * kMillisecond;
+constexpr uint32_t kClaimsThatMap = 16;
 // Open spans are copied this often. A young program is looked at more often, so that a kill early
 // in its life costs little.
 constexpr uint64_t kHousekeepingInterval = 100 * kMillisecond;
@@ -65,11 +68,14 @@ void Session::RunInBackground() {
     }
     idle_passes_ = 0;
     quiet_since_ = MonotonicNanos();
+    ring_is_mapped_ = false;
+    bool woken = false;
     while (!IsAskedToStop()) {
       const uint32_t flush = flush_requested_.load(std::memory_order_acquire);
       Drainer::PassResult pass;
       {
         const ForkGate::Inside inside(&gate_);
+        if (!ring_is_mapped_) MapRing(woken);
         pass = drainer_->Pass();
         if (pass.ring_use > kQuietUse) quiet_since_ = MonotonicNanos();
         ObeyControl();
@@ -77,7 +83,7 @@ void Session::RunInBackground() {
         Housekeeping(MonotonicNanos());
       }
       if (flush == flush_done_.load(std::memory_order_relaxed)) {
-        WaitForWork(pass);
+        woken = WaitForWork(pass);
       } else {
         AnswerFlush(flush);
       }
@@ -109,13 +115,25 @@ bool Session::IsAskedToFlush() const {
          flush_done_.load(std::memory_order_relaxed);
 }
 
-void Session::WaitForWork(const Drainer::PassResult& pass) {
+// Once the ring is in use, or may soon be: a short program uses little of it. In between it is
+// emptied, and grows.
+void Session::MapRing(bool in_use) {
+  constexpr int kAtOnce = 8;
+  if (!in_use && MonotonicNanos() - started_ < kMapsRingAfter) return;
+  for (int i = 0; i < kAtOnce && !ring_is_mapped_ && !IsAskedToStop(); ++i) {
+    ring_is_mapped_ = !shared_.ring.MapAhead();
+  }
+}
+
+// True: the program uses the ring.
+bool Session::WaitForWork(const Drainer::PassResult& pass) {
   idle_passes_ = pass.bytes == 0 ? idle_passes_ + 1 : 0;
-  if (pass.ring_use > 0.25) return;
+  if (pass.ring_use > 0.25) return true;
   const bool idle = idle_passes_ >= kPassesUntilIdle;
-  shared_.ring.WaitForWork(
+  const uint32_t share = shared_.ring.chunks_with_memory() / kShareThatWakes;
+  return shared_.ring.WaitForWork(
       idle ? kIdleSleep : kBusySleep,
-      idle ? 1 : std::max(shared_.ring.chunks_with_memory() / kShareThatWakes, 1u),
+      idle ? 1 : std::max(ring_is_mapped_ ? share : std::min(share, kClaimsThatMap), 1u),
       [this] { return IsAskedToStop() || IsAskedToFlush(); });
 }
 
@@ -141,6 +159,7 @@ void Session::Housekeeping(uint64_t now) {
   if (segments_ != nullptr) segments_->ForgetClockBefore(drainer_->oldest_start());
   if (now - started_ > kYouth) {
     if (segments_ != nullptr) segments_->KeepRoom();
+    shared_.ring.ReserveOpenFrames();
   }
   if (spool_ != nullptr) {
     if (drainer_->has_open_calls()) spool_->Begin();

@@ -1,6 +1,7 @@
 // The ring by itself: chunks, metadata, open-frame areas, and where its memory comes from.
 #include "runtime/ring.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -8,8 +9,11 @@
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <chrono>
+#include <fstream>
 #include <functional>
 #include <memory>
+#include <set>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -238,10 +242,7 @@ TEST_CASE("open frames that do not fit leave the earlier ones") {
 TEST_CASE("a sleeping reader is woken") {
   TestRing ring;
   std::atomic<bool> awake{false};
-  std::thread reader([&] {
-    ring->WaitForWork(kMinute, 1, [] { return false; });
-    awake = true;
-  });
+  std::thread reader([&] { awake = ring->WaitForWork(kMinute, 1, [] { return false; }); });
   while (!awake) {
     ring->WakeReader();
     std::this_thread::yield();
@@ -286,7 +287,7 @@ TEST_CASE("a request that comes right before the reader sleeps is not slept over
 TEST_CASE("a reader that nobody wakes gets up by itself") {
   TestRing ring;
   const uint64_t before = MonotonicNanos();
-  ring->WaitForWork(2'000'000, 1, [] { return false; });
+  CHECK_FALSE(ring->WaitForWork(2'000'000, 1, [] { return false; }));
   CHECK(MonotonicNanos() - before >= 2'000'000);
 }
 
@@ -383,6 +384,8 @@ TEST_CASE("a quiet ring gives memory back and takes it again") {
   const uint32_t first = ring.chunks_with_memory();
   while (ring.Grow()) {
   }
+  while (ring.MapAhead()) {
+  }
   const uint32_t most = ring.chunks_with_memory();
   REQUIRE(most > 2 * first);
   Ring::Chunk* used = ring.Claim(1, 1, 1, 1);
@@ -427,6 +430,28 @@ TEST_CASE("a tmpfs that is filled by others meanwhile stops the ring's growth an
   });
 }
 
+TEST_CASE("open frames that memory was reserved for find it, whatever else fills the tmpfs") {
+  const TemporaryFolder folder;
+  const bool is_reserved = GENERATE(true, false);
+  CheckOnTmpfs(folder.path(), "16m", [&] {
+    TestRing ring(12 * kMegabyte, folder.path(), kMegabyte);
+    if (!ring.created() || ring->path().empty()) return 1;
+    while (is_reserved && ring->ReserveOpenFrames()) {
+    }
+    const int others = open((folder.path() + "/others").c_str(), O_CREAT | O_WRONLY, 0600);
+    const std::string page(4096, 'x');
+    while (write(others, page.data(), page.size()) == 4096) {
+    }
+    close(others);
+    // Without memory they are refused. Touching what has none would end this process.
+    const std::string frames(ring->header()->open_frames_capacity - sizeof(uint64_t), 'f');
+    for (int area = 0; area < 2; ++area) {
+      if (ring->PublishOpenFrames(frames) != is_reserved) return 2;
+    }
+    return ring->PublishOpenFrames("few") == is_reserved ? 0 : 3;
+  });
+}
+
 TEST_CASE("a ring leaves most of a small tmpfs to the run that is recorded there, too") {
   const TemporaryFolder folder;
   CheckOnTmpfs(folder.path(), "1m", [&] {
@@ -459,6 +484,83 @@ TEST_CASE("a ring grows by chunks until it has its size") {
   CHECK(steps >= 3);
   CHECK(whole > 7 * kMegabyte);
   CHECK_FALSE(ring->Grow());
+}
+
+// Bytes of the ring's mapping that are in this process's page tables.
+uint64_t MappedBytes(const std::string& path) {
+  std::ifstream maps("/proc/self/smaps");
+  bool found = false;
+  for (std::string line; std::getline(maps, line);) {
+    found = found || line.ends_with(path);
+    if (found && line.starts_with("Rss:")) return std::stoull(line.substr(4)) * 1024;
+  }
+  return 0;
+}
+
+TEST_CASE("most of the first chunks are mapped later, and can be used before") {
+  const TemporaryFolder folder;
+  TestRing ring(32 * kMegabyte, folder.path(), 8 * kMegabyte);
+  const uint32_t first = ring->chunks_with_memory();
+  CHECK(uint64_t{first} * ring->header()->chunk_size > 7 * kMegabyte);
+  CHECK(MappedBytes(ring->path()) < 2 * kMegabyte);
+  SECTION("the reader maps them") {
+    while (ring->MapAhead()) {
+    }
+    CHECK(MappedBytes(ring->path()) > 7 * kMegabyte);
+    CHECK(MappedBytes(ring->path()) < 9 * kMegabyte);
+  }
+  SECTION("the reader maps them while they are in use") {
+    std::vector<Ring::Chunk*> used;
+    for (uint32_t i = 0; i < first / 2; ++i) {
+      used.push_back(ring->Claim(1, 10, i, 0));
+      REQUIRE(used.back() != nullptr);
+      used.back()->data[1] = i;
+    }
+    while (ring->MapAhead()) {
+    }
+    for (uint32_t i = 0; i < first / 2; ++i) CHECK(used[i]->data[1] == i);
+    CHECK(FillAllChunks(&ring) == uint64_t{first - first / 2} * ring->chunk_data_bytes());
+    return;
+  }
+  SECTION("they come before those that are added") {
+    ring->Grow();
+    for (uint32_t i = 0; i < first; ++i) REQUIRE(ring->Claim(1, 10, i, 0) < ring->chunk(first));
+    CHECK(FillAllChunks(&ring) ==
+          uint64_t{2 * kMegabyte} / ring->header()->chunk_size * ring->chunk_data_bytes());
+    return;
+  }
+  SECTION("nobody maps them") {}
+  CHECK(ring->HasFreeChunk());
+  CHECK(FillAllChunks(&ring) == uint64_t{first} * ring->chunk_data_bytes());
+  CHECK_FALSE(ring->HasFreeChunk());
+  CHECK(ring->chunk_count() == first);
+}
+
+TEST_CASE("chunks are given once while the reader maps them and the ring grows") {
+  const TemporaryFolder folder;
+  for (int round = 0; round < 10; ++round) {
+    TestRing ring(16 * kMegabyte, folder.path(), 8 * kMegabyte);
+    std::vector<Ring::Chunk*> claimed[3];
+    std::atomic<bool> done{false};
+    std::vector<std::thread> threads;
+    for (std::vector<Ring::Chunk*>& own : claimed) {
+      threads.emplace_back([&] {
+        do {
+          while (Ring::Chunk* chunk = ring->Claim(1, 10, 1, 0)) own.push_back(chunk);
+        } while (!done);
+      });
+    }
+    while (ring->MapAhead() || ring->Grow()) {
+    }
+    done = true;
+    for (std::thread& thread : threads) thread.join();
+    while (Ring::Chunk* chunk = ring->Claim(1, 10, 1, 0)) claimed[0].push_back(chunk);
+    std::set<Ring::Chunk*> all;
+    for (const std::vector<Ring::Chunk*>& own : claimed) all.insert(own.begin(), own.end());
+    CHECK(all.size() == claimed[0].size() + claimed[1].size() + claimed[2].size());
+    CHECK(all.size() == ring->chunk_count());
+    CHECK(all.size() == ring->chunks_with_memory());
+  }
 }
 
 }  // namespace
