@@ -127,7 +127,7 @@ void Drainer::EmitFunctions() {
     AppendPadding(&payload);
     const Module* module =
         function->module_id != 0 ? modules_->at(function->module_id - 1) : nullptr;
-    if (module != nullptr) module->image.LimitResidentPages();
+    if (module != nullptr) module->image.LimitResidentPages(name);
     if (payload.size() < kBlockBytes) continue;
     Emit(format::BlockKind::kFunctions, payload);
     payload.clear();

@@ -32,7 +32,6 @@ bool HookErasing::IsWanted(const SeenHook& hook) const {
 void HookErasing::Decide(const SeenHook& hook) {
   eraser_->Decide(*hook.module, hook.function, hook.called_from, IsWanted(hook),
                   hook.has_effect || decided_again_);
-  hook.module->image.LimitResidentPages();
 }
 
 void HookErasing::DecideAgain() {
@@ -77,7 +76,6 @@ void HookErasing::LeaveOut(const Module& module, uint64_t function) {
   WhileThereIsMemory([&] {
     if (eraser_ == nullptr && !LoadEraser()) return;
     eraser_->Decide(module, function, function, /*wanted=*/false, /*was_wanted=*/true);
-    module.image.LimitResidentPages();
   });
 }
 

@@ -305,6 +305,13 @@ void ModuleTable::FindGone(std::vector<ModuleChange>* gone) {
   }
 }
 
+void ModuleTable::ReleaseQuietPages() {
+  for (size_t index = 0; index < size(); ++index) {
+    const Module* module = at(index);
+    if (module != nullptr) module->image.ReleaseQuietPages();
+  }
+}
+
 bool ModuleTable::IsThere(Module* module) {
   Place place;
   if (!place.LookUp(module->start) || !place.HasRangeOf(*module)) return false;

@@ -78,6 +78,9 @@ class ModuleTable {
   // functions which were decided about. Background thread.
   void FindGone(std::vector<ModuleChange>* gone);
 
+  // See symbolizer::ModuleImage. Background thread.
+  void ReleaseQuietPages();
+
   // Forgets what modules keep for their return. Background thread.
   void ForgetKeptDecisions();
 

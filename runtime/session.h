@@ -180,6 +180,7 @@ class Session {
   bool ring_is_mapped_ = false;
   uint64_t started_ = 0;
   uint64_t last_housekeeping_ = 0;
+  uint64_t last_release_ = 0;
   uint64_t quiet_since_ = 0;
   std::atomic<uint32_t> stop_{0};
   std::atomic<uint32_t> flush_requested_{0};

@@ -154,6 +154,10 @@ void Session::Housekeeping(uint64_t now) {
   }
   drainer_->EmitGoneModules();
   pool_.GiveMemoryBack();
+  if (now - last_release_ >= kHousekeepingInterval) {
+    last_release_ = now;
+    modules_.ReleaseQuietPages();
+  }
   if (now - quiet_since_ > kQuietTime) shared_.ring.Shrink();
   drainer_->CopyOpenFrames();
   if (segments_ != nullptr) segments_->ForgetClockBefore(drainer_->oldest_start());

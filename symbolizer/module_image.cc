@@ -3,10 +3,8 @@
 namespace autotrace::symbolizer {
 namespace {
 
-// Each symbol and each name that is looked at brings 64 KiB of the file around it into memory, if
-// the kernel has them: a thousand functions all over a large binary bring all of its names.
+// Smaller ones may stay in memory.
 constexpr size_t kLargeFile = size_t{16} << 20;
-constexpr uint32_t kLookupsUntilRelease = 64;
 
 }  // namespace
 
@@ -32,18 +30,34 @@ bool ModuleImage::Map(const char* path, const char* debug_directory) {
 }
 
 bool ModuleImage::FindFunction(uint64_t address, Symbol* symbol) const {
-  LimitResidentPages();
-  return symbols_.Find(address, symbol);
+  bool read_all = false;
+  const bool found = symbols_.Find(address, symbol, &read_all);
+  if (read_all) {
+    ReleaseLargeFiles();
+    pages_.Forget();
+  }
+  if (found) LimitResidentPages(symbol->name);
+  return found;
 }
 
-void ModuleImage::LimitResidentPages() const {
-  if (file_.bytes().size() < kLargeFile && debug_file_.bytes().size() < kLargeFile) return;
-  if (looked_at_.fetch_add(1, std::memory_order_relaxed) % kLookupsUntilRelease !=
-      kLookupsUntilRelease - 1) {
-    return;
+void ModuleImage::LimitResidentPages(std::string_view name) const {
+  if (name.empty()) return;
+  const std::string_view file = file_.bytes();
+  const std::string_view debug_file = debug_file_.bytes();
+  const size_t offset = static_cast<size_t>(name.data() - file.data());
+  const size_t debug_offset = static_cast<size_t>(name.data() - debug_file.data());
+  // One count for both: only one of them has the names.
+  if (pages_.Read(offset < file.size() ? offset : debug_offset)) ReleaseLargeFiles();
+}
+
+void ModuleImage::ReleaseQuietPages() const {
+  if (pages_.IsQuiet()) ReleaseLargeFiles();
+}
+
+void ModuleImage::ReleaseLargeFiles() const {
+  for (const MappedFile* file : {&file_, &debug_file_}) {
+    if (file->bytes().size() >= kLargeFile) file->ReleasePages();
   }
-  file_.ReleasePages();
-  debug_file_.ReleasePages();
 }
 
 bool ModuleImage::FindFacts(uint64_t address, FunctionFacts* facts, bool* is_certain) {

@@ -11,12 +11,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <atomic>
 #include <string_view>
 
 #include "symbolizer/debug_info.h"
 #include "symbolizer/elf_file.h"
 #include "symbolizer/mapped_file.h"
+#include "symbolizer/resident_pages.h"
 #include "symbolizer/separate_debug_file.h"
 #include "symbolizer/symbol_table.h"
 
@@ -41,9 +41,13 @@ class ModuleImage {
   // the first for an address inside a function another one (about 50 ms).
   bool FindFunction(uint64_t address, Symbol* symbol) const;
 
-  // To be called for each name of a Symbol that is looked at again later: now and then it gives
-  // back the memory that a large file's pages take. Async-signal-safe.
-  void LimitResidentPages() const;
+  // To be called when the name of a Symbol is looked at again later: now and then it gives back the
+  // memory that a large file's pages take. Async-signal-safe.
+  void LimitResidentPages(std::string_view name) const;
+
+  // To be called now and then by one thread: gives that memory back when nothing is looked up any
+  // more.
+  void ReleaseQuietPages() const;
 
   // Facts of the function that starts at `address`; false when there is no debug information for
   // it. The first question about a compilation unit walks that unit (milliseconds) and remembers
@@ -68,13 +72,15 @@ class ModuleImage {
   uint64_t first_load_address() const { return elf_.FirstLoadAddress(); }
 
  private:
+  void ReleaseLargeFiles() const;
+
   MappedFile file_;
   ElfFile elf_;
   MappedFile debug_file_;
   ElfFile debug_elf_;
   SymbolTable symbols_;
   DebugInfo debug_info_;
-  mutable std::atomic<uint32_t> looked_at_{0};
+  mutable ResidentPages pages_;
 };
 
 }  // namespace autotrace::symbolizer

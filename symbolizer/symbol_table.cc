@@ -21,23 +21,34 @@ bool IsLocal(const Elf64_Sym& symbol) { return ELF64_ST_BIND(symbol.st_info) == 
 // Which of several symbols at one address to show: higher is better.
 int Rank(const Elf64_Sym& symbol) { return (IsLocal(symbol) ? 0 : 2) + (symbol.st_size > 0); }
 
-uint32_t HashOf(uint64_t address, int bits) {
-  return static_cast<uint32_t>((address * 0x9e3779b97f4a7c15u) >> (64 - bits));
-}
+uint64_t HashOf(uint64_t address) { return address * 0x9e3779b97f4a7c15u; }
 
 }  // namespace
 
 struct SymbolTable::Index {
   size_t mapped_bytes;
   uint32_t count;       // of entries; a power of two in a hash table
-  int bits;             // log2(count) of a hash table
-  uint32_t entries[1];  // hash table: symbol number + 1, 0 when free; sorted: symbol number
+  int slot_bits;        // log2(count) of a hash table
+  int number_bits;      // that a symbol number + 1 takes in a hash table's entry
+  uint32_t entries[1];  // hash table: symbol number + 1 below a tag, 0 when free; sorted: number
+
+  // The rest of an entry is a part of the address's hash, so that symbols are rarely looked at in
+  // vain: they are all over the file.
+  uint32_t SlotOf(uint64_t address) const {
+    return static_cast<uint32_t>(HashOf(address) >> (64 - slot_bits));
+  }
+  uint32_t TagOf(uint64_t address) const {
+    return static_cast<uint32_t>(HashOf(address) << slot_bits >> 32) >> number_bits << number_bits;
+  }
+  uint32_t NumberIn(uint32_t entry) const { return (entry & ((1u << number_bits) - 1)) - 1; }
+  bool HasTag(uint32_t entry, uint32_t tag) const { return (entry ^ tag) >> number_bits == 0; }
 
   // Zeroed; null when there is no memory.
   static Index* Allocate(uint64_t count) {
     const size_t bytes = sizeof(Index) + count * sizeof(uint32_t);
-    void* memory =
-        raw::Mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    // All of it is going to be written to.
+    void* memory = raw::Mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
     if (raw::IsError(memory)) return nullptr;
     auto* index = static_cast<Index*>(memory);
     index->mapped_bytes = bytes;
@@ -73,8 +84,9 @@ bool SymbolTable::Attach(const ElfFile& elf, uint32_t type) {
   return true;
 }
 
-bool SymbolTable::Find(uint64_t address, Symbol* symbol) const {
-  return (FindStart(address, symbol) || FindContaining(address, symbol)) && !symbol->name.empty();
+bool SymbolTable::Find(uint64_t address, Symbol* symbol, bool* read_all) const {
+  return (FindStart(address, symbol, read_all) || FindContaining(address, symbol, read_all)) &&
+         !symbol->name.empty();
 }
 
 void SymbolTable::ForEachFunction(void (*visit)(void* context, const Symbol& symbol),
@@ -124,22 +136,24 @@ size_t SymbolTable::CountFunctions() const {
   return functions;
 }
 
-bool SymbolTable::FindStart(uint64_t address, Symbol* symbol) const {
-  const Index* hash = UseIndex(&hash_, &SymbolTable::BuildHash);
+bool SymbolTable::FindStart(uint64_t address, Symbol* symbol, bool* read_all) const {
+  const Index* hash = UseIndex(&hash_, &SymbolTable::BuildHash, read_all);
   if (hash == nullptr) return false;
   const uint32_t mask = hash->count - 1;
-  for (uint32_t slot = HashOf(address, hash->bits);; ++slot) {
+  const uint32_t tag = hash->TagOf(address);
+  for (uint32_t slot = hash->SlotOf(address);; ++slot) {
     const uint32_t entry = hash->entries[slot & mask];
     if (entry == 0) return false;
-    const Elf64_Sym candidate = At(entry - 1);
+    if (!hash->HasTag(entry, tag)) continue;
+    const Elf64_Sym candidate = At(hash->NumberIn(entry));
     if (candidate.st_value != address) continue;
     *symbol = Describe(candidate);
     return true;
   }
 }
 
-bool SymbolTable::FindContaining(uint64_t address, Symbol* symbol) const {
-  const Index* sorted = UseIndex(&sorted_, &SymbolTable::BuildSorted);
+bool SymbolTable::FindContaining(uint64_t address, Symbol* symbol, bool* read_all) const {
+  const Index* sorted = UseIndex(&sorted_, &SymbolTable::BuildSorted, read_all);
   if (sorted == nullptr) return false;
   const uint32_t* first = sorted->entries;
   const uint32_t* after =
@@ -169,9 +183,11 @@ bool SymbolTable::Contains(uint32_t position, const Index& sorted, uint64_t addr
 }
 
 const SymbolTable::Index* SymbolTable::UseIndex(std::atomic<Index*>* published,
-                                                Index* (SymbolTable::*build)() const) const {
+                                                Index* (SymbolTable::*build)() const,
+                                                bool* read_all) const {
   Index* index = published->load(std::memory_order_acquire);
   if (index != nullptr || count_ == 0) return index;
+  *read_all = true;
   Index* built = (this->*build)();
   if (built == nullptr) return nullptr;
   if (published->compare_exchange_strong(index, built, std::memory_order_acq_rel)) return built;
@@ -180,23 +196,27 @@ const SymbolTable::Index* SymbolTable::UseIndex(std::atomic<Index*>* published,
 }
 
 SymbolTable::Index* SymbolTable::BuildHash() const {
-  const uint64_t slots = std::bit_ceil(uint64_t{CountFunctions()} * 2 + 2);
+  const uint64_t functions = CountFunctions();
+  const uint64_t slots = std::bit_ceil(functions + functions / 2 + 2);
   Index* hash = Index::Allocate(slots);
   if (hash == nullptr) return nullptr;
-  hash->bits = std::countr_zero(slots);
+  hash->slot_bits = std::countr_zero(slots);
+  hash->number_bits = std::bit_width(count_);
   const uint32_t mask = hash->count - 1;
   for (uint32_t i = 0; i < count_; ++i) {
     const Elf64_Sym symbol = At(i);
     if (!IsFunction(symbol)) continue;
-    for (uint32_t slot = HashOf(symbol.st_value, hash->bits);; ++slot) {
+    const uint32_t tag = hash->TagOf(symbol.st_value);
+    for (uint32_t slot = hash->SlotOf(symbol.st_value);; ++slot) {
       uint32_t& entry = hash->entries[slot & mask];
       if (entry == 0) {
-        entry = i + 1;
+        entry = tag | (i + 1);
         break;
       }
-      const Elf64_Sym present = At(entry - 1);
+      if (!hash->HasTag(entry, tag)) continue;
+      const Elf64_Sym present = At(hash->NumberIn(entry));
       if (present.st_value != symbol.st_value) continue;
-      if (Rank(symbol) > Rank(present)) entry = i + 1;
+      if (Rank(symbol) > Rank(present)) entry = tag | (i + 1);
       break;
     }
   }

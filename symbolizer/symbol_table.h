@@ -37,8 +37,9 @@ class SymbolTable {
   // entries. The file's bytes must outlive this object.
   bool Attach(const ElfFile& elf, uint32_t type);
 
-  // The function that starts at `address`, else the one that contains it.
-  bool Find(uint64_t address, Symbol* symbol) const;
+  // The function that starts at `address`, else the one that contains it. Sets *read_all when it
+  // read the whole table, which happens when it made an index.
+  bool Find(uint64_t address, Symbol* symbol, bool* read_all) const;
 
   void ForEachFunction(void (*visit)(void* context, const Symbol& symbol), void* context) const;
 
@@ -54,9 +55,10 @@ class SymbolTable {
   size_t CountFunctions() const;
   bool Contains(uint32_t position, const Index& sorted, uint64_t address) const;
 
-  bool FindStart(uint64_t address, Symbol* symbol) const;
-  bool FindContaining(uint64_t address, Symbol* symbol) const;
-  const Index* UseIndex(std::atomic<Index*>* published, Index* (SymbolTable::*build)() const) const;
+  bool FindStart(uint64_t address, Symbol* symbol, bool* read_all) const;
+  bool FindContaining(uint64_t address, Symbol* symbol, bool* read_all) const;
+  const Index* UseIndex(std::atomic<Index*>* published, Index* (SymbolTable::*build)() const,
+                        bool* read_all) const;
   Index* BuildHash() const;
   Index* BuildSorted() const;
 

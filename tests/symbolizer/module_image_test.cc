@@ -299,8 +299,8 @@ TEST_CASE("a binary of 300,000 functions is searched in little memory") {
     if (image.FindFunction(start + 32, &symbol)) ++wrong;
   }
   CHECK(wrong == 0);
-  // Two indexes of 4 bytes a symbol, one of them a hash table of at most four times the size.
-  CHECK(AnonymousKilobytes() - before < 8 * 1024);
+  // Two indexes of 4 bytes a symbol, one of them a hash table of at most three times the size.
+  CHECK(AnonymousKilobytes() - before < 4 * 1024);
   Symbol symbol;
   CHECK_FALSE(image.FindFunction(kFirst - 1, &symbol));
 }
