@@ -14,7 +14,7 @@ namespace autotrace::filters {
 // A function taken apart once for all patterns, each side when the first pattern looks at it.
 class FunctionFilter::Facts {
  public:
-  explicit Facts(const Function& function) noexcept : function_(function), name_(function.name()) {}
+  explicit Facts(const Function& function) noexcept : function_(function) {}
 
   Pattern::Match Matches(const Rule& rule) noexcept {
     const Pattern::Match match = Ask(rule.pattern);
@@ -36,9 +36,9 @@ class FunctionFilter::Facts {
         match = true;
         break;
       case PatternKind::kName:
-        return pattern.MatchesName(name_);
+        return pattern.MatchesName(components());
       case PatternKind::kNameOrBinary: {
-        const Pattern::Match name_match = pattern.MatchesName(name_);
+        const Pattern::Match name_match = pattern.MatchesName(components());
         if (name_match != Pattern::Match::kNo) return name_match;
         match = pattern.MatchesBinary(module_path());
         break;
@@ -53,6 +53,10 @@ class FunctionFilter::Facts {
     return match ? Pattern::Match::kYes : Pattern::Match::kNo;
   }
 
+  const NameComponents& components() noexcept {
+    if (!name_.has_value()) name_.emplace(function_.name());
+    return *name_;
+  }
   const PathComponents& module_path() noexcept {
     if (!module_path_.has_value()) module_path_.emplace(function_.module_path());
     return *module_path_;
@@ -63,7 +67,7 @@ class FunctionFilter::Facts {
   }
 
   const Function& function_;
-  NameComponents name_;
+  std::optional<NameComponents> name_;
   std::optional<PathComponents> module_path_;
   std::optional<PathComponents> source_file_;
 };

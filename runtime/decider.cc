@@ -16,23 +16,17 @@ constexpr size_t kLongestName = 16 << 10;
 // Longer linker names would need more stack to demangle than there is; they are their own names.
 constexpr size_t kLongestDemangled = 12 << 10;
 
-// A function as patterns see it. Facts from debug information are fetched when they are asked for.
+// A function as patterns see it. What takes long is found out when it is asked for.
 class SeenFunction final : public filters::Function {
  public:
   SeenFunction(Module* module, uint64_t function) : module_(module), function_(function) {
-    if (module == nullptr) return;
-    if (module->image.FindFunction(function - module->load_bias, &symbol_)) {
-      if (symbol_.name.size() <= kLongestDemangled) {
-        name_size_ = symbolizer::QualifiedName(symbol_.name, name_, sizeof(name_));
-        name_size_ = std::min(name_size_, sizeof(name_) - 1);
-      } else {
-        name_size_ = std::min(symbol_.name.size(), sizeof(name_));
-        memcpy(name_, symbol_.name.data(), name_size_);
-      }
-    }
+    if (module != nullptr) module->image.FindFunction(function - module->load_bias, &symbol_);
   }
 
-  std::string_view name() const override { return {name_, name_size_}; }
+  std::string_view name() const override {
+    Demangle();
+    return {name_, name_size_};
+  }
   std::string_view module_path() const override {
     return module_ == nullptr ? std::string_view() : module_->path_view();
   }
@@ -50,6 +44,16 @@ class SeenFunction final : public filters::Function {
   bool is_certain() const { return is_certain_; }
 
  private:
+  void Demangle() const {
+    if (name_size_ > 0 || symbol_.name.empty()) return;
+    if (symbol_.name.size() <= kLongestDemangled) {
+      name_size_ = symbolizer::QualifiedName(symbol_.name, name_, sizeof(name_));
+      name_size_ = std::min(name_size_, sizeof(name_) - 1);
+    } else {
+      name_size_ = std::min(symbol_.name.size(), sizeof(name_));
+      memcpy(name_, symbol_.name.data(), name_size_);
+    }
+  }
   void FetchFacts() const {
     if (fetched_) return;
     fetched_ = true;
@@ -74,8 +78,8 @@ class SeenFunction final : public filters::Function {
   Module* module_;
   uint64_t function_;
   symbolizer::Symbol symbol_;
-  char name_[kLongestName];
-  size_t name_size_ = 0;
+  mutable char name_[kLongestName];
+  mutable size_t name_size_ = 0;
   mutable bool fetched_ = false;
   mutable bool is_certain_ = true;
   mutable symbolizer::FunctionFacts facts_;

@@ -43,6 +43,30 @@ TEST_CASE("a function that modules match is recorded", "[filter]") {
   CHECK(Decided(filter, "other::run").verdict == Verdict::kHide);
 }
 
+// Counts how often its name is asked for.
+class CountedFunction final : public Function {
+ public:
+  std::string_view name() const override {
+    ++names;
+    return "app::run";
+  }
+  std::string_view module_path() const override { return "/opt/libapp.so"; }
+  std::string_view source_file() const override { return "/src/run.cc"; }
+  bool compiler_made() const override { return false; }
+
+  mutable int names = 0;
+};
+
+TEST_CASE("a name is asked for only when a pattern looks at it, since making it costs",
+          "[filter]") {
+  const std::string pattern = GENERATE("*", "lib:libapp.so", "src:run.cc");
+  CountedFunction function;
+  CHECK(FunctionFilter(WithModules({pattern})).Decide(function).verdict == Verdict::kRecord);
+  CHECK(function.names == 0);
+  CHECK(FunctionFilter(WithModules({pattern, "app"})).Decide(function).verdict == Verdict::kRecord);
+  CHECK(function.names == 1);
+}
+
 TEST_CASE("exclusions win over modules, even over one that names the function", "[filter]") {
   Config config = WithModules({"app", "app::run", "app::pool::wait"});
   config.exclude = {"app::run"};
