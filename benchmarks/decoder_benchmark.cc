@@ -37,7 +37,7 @@ absl::StatusOr<std::vector<KeptBlock>> ReadBlocks(const std::string& path) {
       OpenSegment({process.segments.front(), 0, 0}, process.process_key);
   if (!opened.ok()) return opened.status();
   std::vector<KeptBlock> blocks;
-  BlockParser parser(opened->file.handle.get(), opened->blocks_begin, opened->file.size);
+  BlockParser parser(opened->bytes.get(), opened->blocks_begin, opened->bytes->size());
   size_t bytes = 0;
   for (Block block; bytes < kMostBytes && parser.Next(&block);) {
     blocks.push_back({block.kind, std::string(block.payload)});

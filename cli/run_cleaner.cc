@@ -12,10 +12,12 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "cli/strings.h"
 #include "exporter/block_parser.h"
+#include "exporter/byte_source.h"
 #include "exporter/file_access.h"
 #include "exporter/process_info.h"
 #include "exporter/process_liveness.h"
@@ -127,8 +129,9 @@ bool MayBeAlive(const RingFacts& ring, uint64_t now_unix_nanos) {
 
 // Does the folder that the process was told to record into still have its run? When that cannot be
 // found out it may.
-bool MayHaveRun(int descriptor, const RingFacts& ring) {
-  exporter::BlockParser parser(descriptor, ring.metadata_offset,
+bool MayHaveRun(exporter::OpenedFile file, const RingFacts& ring) {
+  exporter::FileSource source(std::move(file));
+  exporter::BlockParser parser(&source, ring.metadata_offset,
                                ring.metadata_offset + ring.metadata_size);
   exporter::Block block;
   while (parser.Next(&block)) {
@@ -252,11 +255,11 @@ std::vector<std::string> OrphanedRings(const std::string& folder, uint64_t now_u
   for (const std::string& name : NamesIn(opened->get())) {
     if (!name.starts_with("autotrace-")) continue;
     const std::string path = Concat(folder, "/", name);
-    const auto file = exporter::OpenForReading(path);
+    auto file = exporter::OpenForReading(path);
     if (!file.ok() || file->owner != getuid()) continue;
     const auto ring = ReadRingFacts(file->handle.get());
     if (!ring.has_value() || MayBeAlive(*ring, now_unix_nanos)) continue;
-    if (!MayHaveRun(file->handle.get(), *ring)) orphaned.push_back(path);
+    if (!MayHaveRun(*std::move(file), *ring)) orphaned.push_back(path);
   }
   return orphaned;
 }

@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "exporter/byte_order.h"
-#include "exporter/file_access.h"
 #include "runtime/block_stream.h"
 
 namespace autotrace::exporter {
@@ -21,8 +20,8 @@ constexpr uint64_t kChecksumBudget = uint64_t{256} << 20;
 BlockParser::BlockParser(std::string_view bytes)
     : window_(bytes), end_(bytes.size()), checksum_budget_(kChecksumBudget + 4 * bytes.size()) {}
 
-BlockParser::BlockParser(int descriptor, uint64_t begin, uint64_t end)
-    : descriptor_(descriptor),
+BlockParser::BlockParser(ByteSource* source, uint64_t begin, uint64_t end)
+    : source_(source),
       window_start_(begin),
       position_(begin),
       end_(std::max(begin, end)),
@@ -84,15 +83,16 @@ size_t BlockParser::Want(size_t size) {
   const uint64_t window_end = window_start_ + window_.size();
   const uint64_t wanted = std::min<uint64_t>(size, end_ > position_ ? end_ - position_ : 0);
   if (position_ + wanted <= window_end) return wanted;
-  if (descriptor_ < 0) return window_end > position_ ? window_end - position_ : 0;
+  if (source_ == nullptr) return window_end > position_ ? window_end - position_ : 0;
 
   const size_t kept = window_end > position_ ? window_end - position_ : 0;
   if (kept > 0) memmove(buffer_.data(), here(), kept);
   const size_t target = std::min<uint64_t>(wanted + kReadAhead, end_ - position_);
   buffer_.resize(target);
-  const size_t got = ReadAt(descriptor_, position_ + kept, buffer_.data() + kept, target - kept);
+  const size_t got =
+      source_->ReadAt(position_ + kept, buffer_.data() + kept, wanted - kept, target - kept);
   buffer_.resize(kept + got);
-  if (kept + got < target) end_ = position_ + kept + got;
+  if (kept + got < wanted) end_ = position_ + kept + got;
   window_ = buffer_;
   window_start_ = position_;
   return std::min<size_t>(wanted, window_.size());

@@ -1,7 +1,7 @@
-// Finds the blocks of a block stream (runtime/trace_format.h) in memory or in a file, checks them,
-// and finds its way back after damage.
+// Finds the blocks of a block stream (runtime/trace_format.h) in memory or in a source, checks
+// them, and finds its way back after damage.
 //
-//   BlockParser parser(file.get(), sizeof(format::SegmentHeader), size);
+//   BlockParser parser(&source, sizeof(format::SegmentHeader), source.size());
 //   Block block;
 //   while (parser.Next(&block)) decoder.Block(block.kind, block.payload, sink);
 //   for (const Damage& damage : parser.damage()) ...
@@ -19,6 +19,7 @@
 #include <string_view>
 #include <vector>
 
+#include "exporter/byte_source.h"
 #include "runtime/trace_format.h"
 
 namespace autotrace::exporter {
@@ -40,8 +41,8 @@ class BlockParser {
  public:
   // Over memory, which must outlive the parser.
   explicit BlockParser(std::string_view bytes);
-  // Over [begin, end) of a file, which need not be there to the end. Does not own the descriptor.
-  BlockParser(int descriptor, uint64_t begin, uint64_t end);
+  // Over [begin, end) of a source, which need not be there to the end, and must outlive the parser.
+  BlockParser(ByteSource* source, uint64_t begin, uint64_t end);
 
   // The next whole block. False at the end.
   bool Next(Block* block);
@@ -64,8 +65,8 @@ class BlockParser {
   void AddDamage(uint64_t offset, uint64_t size);
   const char* here() const { return window_.data() + (position_ - window_start_); }
 
-  int descriptor_ = -1;
-  std::string buffer_;       // of a file
+  ByteSource* source_ = nullptr;
+  std::string buffer_;       // of a source
   std::string_view window_;  // what is readable, from window_start_ on
   uint64_t window_start_ = 0;
   uint64_t position_ = 0;

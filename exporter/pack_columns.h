@@ -1,5 +1,5 @@
-// Spans as columns: each field of consecutive records in a stream of its own, as its difference from
-// what the records before let one expect, so that a compressor finds little left to store.
+// Spans as columns: each field of consecutive records in a stream of its own, as its difference
+// from what the records before let one expect, so that a compressor finds little left to store.
 //
 //   field       expected to be                                 stream holds
 //   sequence    the thread's last one + 1, or the last parent  which of these, else the difference
@@ -11,8 +11,8 @@
 //               last one ended; with children: begins with
 //               the first of them and ends with the last
 //
-// Lossless for every record that is as docs/trace-format.md says; what is not is refused. One writer
-// and one reader, with the same expectations. Not thread-safe.
+// Lossless for every record that is as docs/trace-format.md says; what is not is refused. One
+// writer and one reader, with the same expectations. Not thread-safe.
 #ifndef AUTOTRACE_EXPORTER_PACK_COLUMNS_H_
 #define AUTOTRACE_EXPORTER_PACK_COLUMNS_H_
 
@@ -106,7 +106,8 @@ class PackColumnReader {
   SpanExpectations expected_;
 };
 
-// Unsigned numbers in groups of seven bits, lowest first; the top bit says that another one follows.
+// Unsigned numbers in groups of seven bits, lowest first; the top bit says that another one
+// follows.
 void AppendNumber(std::string* bytes, uint64_t number);
 bool TakeNumber(std::string_view* bytes, uint64_t* number);
 

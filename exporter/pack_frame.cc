@@ -52,7 +52,8 @@ void AppendRecordsHeader(std::string* layout, const RecordsHeader& header, uint6
   *last_ticks = header.ticks;
 }
 
-// Takes one whole block that is as its writer makes it: with nothing in its padding and its checksum.
+// Takes one whole block that is as its writer makes it: with nothing in its padding and its
+// checksum.
 bool TakeBlock(std::string_view* bytes, BlockHeader* header, std::string_view* payload) {
   if (!Take(bytes, header) || header->magic != format::kBlockMagic || header->reserved != 0) {
     return false;

@@ -1,11 +1,11 @@
-// A frame of a packed run: whole blocks of a block stream, compressed with zstd. Spans become columns
-// first (pack_columns.h). What is unpacked is what was packed, byte for byte.
+// A frame of a packed run: whole blocks of a block stream, compressed with zstd. Spans become
+// columns first (pack_columns.h). What is unpacked is what was packed, byte for byte.
 //
 //   frame  = method (1 byte) stream*
 //   stream = number: its size, number: its compressed size, zstd frame
 //
-// Method 0: one stream, the bytes as they are; for what is not made of well-formed blocks. Method 1:
-// the blocks' layout, the payloads of those that hold no spans, and the columns.
+// Method 0: one stream, the bytes as they are; for what is not made of well-formed blocks. Method
+// 1: the blocks' layout, the payloads of those that hold no spans, and the columns.
 #ifndef AUTOTRACE_EXPORTER_PACK_FRAME_H_
 #define AUTOTRACE_EXPORTER_PACK_FRAME_H_
 

@@ -105,8 +105,8 @@ void ProcessReader::Prescan(Segment& segment) {
     }
     return;
   }
-  segment.end = opened->file.size;
-  BlockParser parser(opened->file.handle.get(), opened->blocks_begin, segment.end);
+  segment.end = opened->bytes->size();
+  BlockParser parser(opened->bytes.get(), opened->blocks_begin, segment.end);
   for (Block block; parser.Next(&block);) {
     decoder_.Prescan(block.kind, block.payload);
     if (coverage_.has_value() && block.kind == static_cast<uint16_t>(format::BlockKind::kRecords)) {
@@ -119,7 +119,7 @@ absl::Status ProcessReader::Decode(const Segment& segment, bool last, CheckedSin
   absl::StatusOr<OpenedSegment> opened = OpenSegment(segment.file, files_.process_key);
   if (!opened.ok() || segment.end == 0) return absl::OkStatus();
   const std::string name = BaseName(segment.file.path);
-  BlockParser parser(opened->file.handle.get(), opened->blocks_begin, segment.end);
+  BlockParser parser(opened->bytes.get(), opened->blocks_begin, segment.end);
   uint64_t position = 0;
   for (Block block; parser.Next(&block);) {
     if (absl::Status status = DecodeBlock(block.kind, block.payload, name, sink); !status.ok()) {

@@ -70,7 +70,7 @@ template <typename Visit>
 void VisitSegment(const SegmentFile& segment, uint64_t process_key, Visit visit) {
   absl::StatusOr<OpenedSegment> opened = OpenSegment(segment, process_key);
   if (!opened.ok()) return;
-  BlockParser parser(opened->file.handle.get(), opened->blocks_begin, opened->file.size);
+  BlockParser parser(opened->bytes.get(), opened->blocks_begin, opened->bytes->size());
   for (Block block; parser.Next(&block);) visit(block.kind, block.payload);
 }
 

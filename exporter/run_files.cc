@@ -47,11 +47,10 @@ bool EndsOrderly(const std::vector<SegmentFile>& segments, uint64_t process_key)
   for (auto segment = segments.rbegin(); segment != segments.rend(); ++segment) {
     absl::StatusOr<OpenedSegment> opened = OpenSegment(*segment, process_key);
     if (!opened.ok()) continue;
-    const int file = opened->file.handle.get();
-    const uint64_t size = opened->file.size;
+    const uint64_t size = opened->bytes->size();
     char bytes[kEndBlock];
     if (size >= opened->blocks_begin + kEndBlock &&
-        ReadAt(file, size - kEndBlock, bytes, kEndBlock) == kEndBlock) {
+        opened->bytes->ReadAt(size - kEndBlock, bytes, kEndBlock, kEndBlock) == kEndBlock) {
       Block block;
       BlockParser last(std::string_view(bytes, kEndBlock));
       if (last.Next(&block) && block.offset == 0 &&
@@ -125,8 +124,10 @@ std::string ProcessFiles::stem() const {
 absl::StatusOr<OpenedSegment> OpenSegment(const SegmentFile& segment, uint64_t process_key) {
   absl::StatusOr<OpenedFile> opened = OpenForReading(segment.path);
   if (!opened.ok()) return opened.status();
+  const uid_t owner = opened->owner;
+  auto source = std::make_unique<FileSource>(*std::move(opened));
   char bytes[sizeof(format::SegmentHeader)];
-  if (ReadAt(opened->handle.get(), 0, bytes, sizeof(bytes)) < sizeof(bytes)) {
+  if (source->ReadAt(0, bytes, sizeof(bytes), sizeof(bytes)) < sizeof(bytes)) {
     return absl::NotFoundError(segment.path + ": is empty");  // just made
   }
   const auto header = Load<format::SegmentHeader>(bytes);
@@ -142,7 +143,7 @@ absl::StatusOr<OpenedSegment> OpenSegment(const SegmentFile& segment, uint64_t p
   if (header.process_key != process_key) {
     return absl::FailedPreconditionError(segment.path + ": is a segment of another process");
   }
-  return OpenedSegment{*std::move(opened), header.header_size, header.index};
+  return OpenedSegment{std::move(source), owner, header.header_size, header.index};
 }
 
 absl::StatusOr<FoundProcess> FindProcess(const std::vector<SegmentFile>& segments,
@@ -151,12 +152,13 @@ absl::StatusOr<FoundProcess> FindProcess(const std::vector<SegmentFile>& segment
     absl::StatusOr<OpenedSegment> opened = OpenSegment(segment, process_key);
     if (!opened.ok()) continue;
     // The block stands first. No need to search megabytes for it where it is damaged.
-    const uint64_t end = std::min(opened->file.size, opened->blocks_begin + (uint64_t{1} << 20));
-    BlockParser parser(opened->file.handle.get(), opened->blocks_begin, end);
+    const uint64_t end =
+        std::min(opened->bytes->size(), opened->blocks_begin + (uint64_t{1} << 20));
+    BlockParser parser(opened->bytes.get(), opened->blocks_begin, end);
     for (Block block; parser.Next(&block);) {
       if (block.kind != static_cast<uint16_t>(format::BlockKind::kProcess)) continue;
       absl::StatusOr<ProcessInfo> info = ParseProcess(block.payload);
-      if (info.ok()) return FoundProcess{*std::move(info), opened->file.owner};
+      if (info.ok()) return FoundProcess{*std::move(info), opened->owner};
     }
   }
   return absl::NotFoundError("no segment says which process it is of");

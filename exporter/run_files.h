@@ -10,15 +10,17 @@
 #define AUTOTRACE_EXPORTER_RUN_FILES_H_
 
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <compare>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "exporter/file_access.h"
+#include "exporter/byte_source.h"
 #include "exporter/process_info.h"
 #include "exporter/ring_snapshot.h"
 #include "exporter/run_reader.h"
@@ -54,7 +56,8 @@ std::vector<SegmentFile> SegmentsOf(const ProcessFiles& files);
 
 // A segment whose header was checked.
 struct OpenedSegment {
-  OpenedFile file;
+  std::unique_ptr<ByteSource> bytes;
+  uid_t owner = 0;
   uint64_t blocks_begin = 0;
   uint32_t index = 0;
 };

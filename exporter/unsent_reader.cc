@@ -111,7 +111,7 @@ absl::Status UnsentReader::Read(BlockwiseSink& sink) {
 void UnsentReader::LookForOpenFrames(const SegmentFile& segment) {
   absl::StatusOr<OpenedSegment> opened = OpenSegment(segment, files_.process_key);
   if (!opened.ok()) return;
-  BlockParser parser(opened->file.handle.get(), opened->blocks_begin, opened->file.size);
+  BlockParser parser(opened->bytes.get(), opened->blocks_begin, opened->bytes->size());
   for (Block block; parser.Next(&block);) {
     if (Is(block, BlockKind::kOpenFrames)) decoder_.PrescanOpenFrames(block.payload);
   }
@@ -124,7 +124,7 @@ absl::Status UnsentReader::Decode(const SegmentFile& segment, Filter& filter) {
     return absl::OkStatus();
   }
   const std::string name = BaseName(segment.path);
-  BlockParser parser(opened->file.handle.get(), opened->blocks_begin, opened->file.size);
+  BlockParser parser(opened->bytes.get(), opened->blocks_begin, opened->bytes->size());
   uint64_t position = 0;
   for (Block block; parser.Next(&block);) {
     const Place place(segment, block, sent_);
@@ -160,7 +160,7 @@ Unsent CountUnsent(const ProcessFiles& files) {
   for (const SegmentFile& segment : SegmentsOf(files)) {
     absl::StatusOr<OpenedSegment> opened = OpenSegment(segment, files.process_key);
     if (!opened.ok()) continue;
-    BlockParser parser(opened->file.handle.get(), opened->blocks_begin, opened->file.size);
+    BlockParser parser(opened->bytes.get(), opened->blocks_begin, opened->bytes->size());
     for (Block block; parser.Next(&block);) {
       if (!Is(block, BlockKind::kRecords)) continue;
       if (coverage.has_value()) coverage->Add(block.payload);

@@ -38,9 +38,10 @@ Parsed ParseBytes(const std::string& bytes) {
 // Reads through a file; both ways must see the same.
 Parsed ParseFile(const std::string& bytes) {
   const test::TemporaryFolder folder;
-  const absl::StatusOr<OpenedFile> file = OpenForReading(folder.Write("stream", bytes));
+  absl::StatusOr<OpenedFile> file = OpenForReading(folder.Write("stream", bytes));
   REQUIRE(file.ok());
-  BlockParser parser(file->handle.get(), 0, file->size);
+  FileSource source(*std::move(file));
+  BlockParser parser(&source, 0, source.size());
   return Drain(parser);
 }
 
@@ -132,9 +133,10 @@ TEST_CASE("a file that shrinks while it is read ends where it ends") {
   const test::TemporaryFolder folder;
   const std::string payload(2'000'000, 'x');
   const std::string path = folder.Write("stream", Stream({payload, payload, payload}));
-  const absl::StatusOr<OpenedFile> file = OpenForReading(path);
+  absl::StatusOr<OpenedFile> file = OpenForReading(path);
   REQUIRE(file.ok());
-  BlockParser parser(file->handle.get(), 0, file->size);
+  FileSource source(*std::move(file));
+  BlockParser parser(&source, 0, source.size());
   Block block;
   REQUIRE(parser.Next(&block));
   REQUIRE(truncate(path.c_str(), 100) == 0);

@@ -1,5 +1,7 @@
 // Input: a segment file. Its blocks are found in memory and in a file, and decoded to spans in both
 // ways that readers decode: as they come (live export), and after a first pass (recorded runs).
+#include <unistd.h>
+
 #include <string>
 #include <vector>
 
@@ -40,7 +42,8 @@ void CompareWithFile(std::string_view bytes, const std::vector<Block>& in_memory
                      const BlockParser& memory_parser) {
   static const MemoryFile file;
   file.Set(bytes);
-  BlockParser parser(file.descriptor(), kBegin, bytes.size());
+  exporter::FileSource source(exporter::FileHandle(dup(file.descriptor())), bytes.size());
+  BlockParser parser(&source, kBegin, bytes.size());
   const std::vector<Block> in_file = Blocks(&parser);
   Require(in_file.size() == in_memory.size(), "a file has the blocks that its bytes have");
   for (size_t i = 0; i < in_file.size(); ++i) {
