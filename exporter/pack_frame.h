@@ -15,16 +15,15 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "exporter/pack_format.h"
 
 namespace autotrace::exporter {
-
-// Frames hold no more than this, so that a reader needs no more memory for one.
-inline constexpr size_t kMaxFrameBytes = size_t{20} << 20;
 
 // `level`: zstd's, 1 to 19. `bytes` are at most kMaxFrameBytes.
 std::string PackFrame(std::string_view bytes, int level);
 
-// `size`: of what was packed. DataLoss when the frame does not hold that.
+// `size`: of what was packed. DataLoss when the frame does not hold that. What follows it is not
+// looked at.
 absl::StatusOr<std::string> UnpackFrame(std::string_view frame, size_t size);
 
 }  // namespace autotrace::exporter

@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <charconv>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -18,28 +17,6 @@
 
 namespace autotrace::exporter {
 namespace {
-
-// Takes a number of exactly (or, when 0, at least one and at most 20) `digits` digits and the text
-// behind it off the front of `name`.
-template <typename T>
-bool TakeNumber(std::string_view* name, size_t digits, int base, std::string_view behind,
-                T* value) {
-  const size_t limit = digits != 0 ? digits : 20;
-  const char* end = name->data() + std::min(limit, name->size());
-  const auto [stop, error] = std::from_chars(name->data(), end, *value, base);
-  const auto used = static_cast<size_t>(stop - name->data());
-  if (error != std::errc() || (digits != 0 && used != digits)) return false;
-  name->remove_prefix(used);
-  if (!name->starts_with(behind)) return false;
-  name->remove_prefix(behind.size());
-  return true;
-}
-
-bool ParseSegmentName(std::string_view name, ProcessId* process, uint32_t* index) {
-  return TakeNumber(&name, 0, 10, "-", &process->pid) &&
-         TakeNumber(&name, 16, 16, ".", &process->process_key) &&
-         TakeNumber(&name, 6, 10, ".seg", index) && name.empty();
-}
 
 // Is the last block a kEnd?
 bool EndsOrderly(const std::vector<SegmentFile>& segments, uint64_t process_key) {
@@ -74,17 +51,6 @@ std::optional<SentFacts> ReadSentFile(const std::string& path, uint64_t process_
 }
 
 }  // namespace
-
-bool IsRunName(std::string_view name) {
-  uint64_t number = 0;
-  return TakeNumber(&name, 8, 10, "-", &number) && TakeNumber(&name, 6, 10, ".", &number) &&
-         TakeNumber(&name, 6, 10, "-", &number) && TakeNumber(&name, 0, 10, "", &number) &&
-         name.empty();
-}
-
-std::string SegmentName(const ProcessId& process, uint32_t index) {
-  return absl::StrFormat("%d-%016x.%06d.seg", process.pid, process.process_key, index);
-}
 
 RunFolder ReadRunFolder(const std::string& folder) {
   RunFolder found;

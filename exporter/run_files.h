@@ -1,5 +1,5 @@
-// The files of a run's folder: how they are called, which belong to which process, and what the
-// first bytes of a segment say.
+// The files of a run's folder: which belong to which process, and what the first bytes of a segment
+// say.
 //
 //   20260801-142233.123456-4711/                  a run: local time of its start, its first process
 //     4711-00c0ffee00c0ffee.000000.seg            a segment: pid, process key, index
@@ -12,31 +12,19 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include <compare>
 #include <map>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "exporter/byte_source.h"
 #include "exporter/process_info.h"
 #include "exporter/ring_snapshot.h"
+#include "exporter/run_names.h"
 #include "exporter/run_reader.h"
 
 namespace autotrace::exporter {
-
-// Is this the name of a run's folder?
-bool IsRunName(std::string_view name);
-
-struct ProcessId {
-  uint64_t pid = 0;
-  uint64_t process_key = 0;
-  friend auto operator<=>(const ProcessId&, const ProcessId&) = default;
-};
-
-std::string SegmentName(const ProcessId& process, uint32_t index);
 
 struct SegmentFile {
   std::string path;
