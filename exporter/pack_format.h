@@ -13,7 +13,6 @@
 
 namespace autotrace::exporter {
 
-inline constexpr char kPackSuffix[] = ".atpack";
 inline constexpr char kPackMagic[8] = {'A', 'T', 'R', 'C', 'P', 'A', 'K', '\n'};
 inline constexpr uint32_t kPackVersion = 1;
 

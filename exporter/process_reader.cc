@@ -89,6 +89,7 @@ void ProcessReader::CopyRingIfAny() {
     }
     return;
   }
+  if (files_.pack != nullptr) return;  // what it held is in the segments (recover.h)
   absl::StatusOr<RingSnapshot> ring = CopyRing(RingOf({files_.pid, files_.process_key}, *found));
   if (ring.ok()) {
     ring_ = *std::move(ring);

@@ -40,14 +40,49 @@ bool EndsOrderly(const std::vector<SegmentFile>& segments, uint64_t process_key)
   return false;
 }
 
-std::optional<SentFacts> ReadSentFile(const std::string& path, uint64_t process_key) {
-  absl::StatusOr<OpenedFile> opened = OpenForReading(path);
+struct OpenedSource {
+  std::unique_ptr<ByteSource> bytes;
+  uid_t owner = 0;
+};
+// A file of a run, wherever it is. `path`: as in SegmentFile.
+absl::StatusOr<OpenedSource> OpenSource(const std::string& path,
+                                        const std::shared_ptr<const PackReader>& pack) {
+  if (pack != nullptr) {
+    absl::StatusOr<std::unique_ptr<ByteSource>> member = pack->OpenMember(BaseName(path));
+    if (!member.ok()) return member.status();
+    return OpenedSource{*std::move(member), pack->owner()};
+  }
+  absl::StatusOr<OpenedFile> file = OpenForReading(path);
+  if (!file.ok()) return file.status();
+  const uid_t owner = file->owner;
+  return OpenedSource{std::make_unique<FileSource>(*std::move(file)), owner};
+}
+
+std::optional<SentFacts> ReadSentFile(const ProcessFiles& files) {
+  const absl::StatusOr<OpenedSource> opened = OpenSource(files.stem() + kSentSuffix, files.pack);
   if (!opened.ok()) return std::nullopt;
   char bytes[kSentFileBytes];
-  const size_t got = ReadAt(opened->handle.get(), 0, bytes, sizeof(bytes));
+  const size_t got = opened->bytes->ReadAt(0, bytes, sizeof(bytes), sizeof(bytes));
   SentFileContent content;
-  if (!ParseSentFile({bytes, got}, process_key, &content)) return std::nullopt;
+  if (!ParseSentFile({bytes, got}, files.process_key, &content)) return std::nullopt;
   return SentFacts{content.is_spool, content.state};
+}
+
+void SortByIndex(RunFolder* folder) {
+  for (auto& [process, segments] : folder->segments) {
+    std::sort(
+        segments.begin(), segments.end(),
+        [](const SegmentFile& left, const SegmentFile& right) { return left.index < right.index; });
+  }
+}
+
+ProcessState StateOf(const ProcessFiles& files, const std::vector<SegmentFile>& segments,
+                     uint64_t kernel_start_time) {
+  if (EndsOrderly(segments, files.process_key)) return ProcessState::kEnded;
+  if (files.pack != nullptr) return ProcessState::kDied;  // nobody writes there
+  return IsAlive(files.pid, kernel_start_time) || IsBeingWritten(segments.back().path)
+             ? ProcessState::kRunning
+             : ProcessState::kDied;
 }
 
 }  // namespace
@@ -67,15 +102,27 @@ RunFolder ReadRunFolder(const std::string& folder) {
     if (!ParseSegmentName(entry->d_name, &process, &index)) continue;
     found.segments[process].push_back({path, index, bytes});
   }
-  for (auto& [process, segments] : found.segments) {
-    std::sort(
-        segments.begin(), segments.end(),
-        [](const SegmentFile& left, const SegmentFile& right) { return left.index < right.index; });
+  SortByIndex(&found);
+  return found;
+}
+
+RunFolder ReadPackedFolder(const std::shared_ptr<const PackReader>& pack) {
+  RunFolder found;
+  found.bytes = pack->bytes();
+  for (const auto& [name, member] : pack->members()) {
+    ProcessId process;
+    uint32_t index = 0;
+    if (!ParseSegmentName(name, &process, &index)) continue;
+    found.segments[process].push_back({pack->path() + "/" + name, index, member.size, pack});
   }
+  SortByIndex(&found);
   return found;
 }
 
 std::vector<SegmentFile> SegmentsOf(const ProcessFiles& files) {
+  if (files.pack != nullptr) {
+    return std::move(ReadPackedFolder(files.pack).segments[{files.pid, files.process_key}]);
+  }
   if (files.segments.empty()) return {};
   const std::string& path = files.segments.front();
   RunFolder folder = ReadRunFolder(path.substr(0, path.rfind('/')));
@@ -88,15 +135,16 @@ std::string ProcessFiles::stem() const {
 }
 
 absl::StatusOr<OpenedSegment> OpenSegment(const SegmentFile& segment, uint64_t process_key) {
-  absl::StatusOr<OpenedFile> opened = OpenForReading(segment.path);
-  if (!opened.ok()) return opened.status();
-  const uid_t owner = opened->owner;
-  auto source = std::make_unique<FileSource>(*std::move(opened));
+  absl::StatusOr<OpenedSource> source = OpenSource(segment.path, segment.pack);
+  if (!source.ok()) return source.status();
   char bytes[sizeof(format::SegmentHeader)];
-  if (source->ReadAt(0, bytes, sizeof(bytes), sizeof(bytes)) < sizeof(bytes)) {
+  if (source->bytes->ReadAt(0, bytes, sizeof(bytes), sizeof(bytes)) < sizeof(bytes)) {
     return absl::NotFoundError(segment.path + ": is empty");  // just made
   }
   const auto header = Load<format::SegmentHeader>(bytes);
+  if (segment.pack != nullptr && header.header_size == 0) {
+    return absl::DataLossError(segment.path + ": is damaged");
+  }
   if (memcmp(header.magic, format::kSegmentMagic, sizeof(header.magic)) != 0 ||
       header.header_size < sizeof(header) || header.header_size % 8 != 0) {
     return absl::FailedPreconditionError(segment.path + ": is no segment");
@@ -109,7 +157,7 @@ absl::StatusOr<OpenedSegment> OpenSegment(const SegmentFile& segment, uint64_t p
   if (header.process_key != process_key) {
     return absl::FailedPreconditionError(segment.path + ": is a segment of another process");
   }
-  return OpenedSegment{std::move(source), owner, header.header_size, header.index};
+  return OpenedSegment{std::move(source->bytes), source->owner, header.header_size, header.index};
 }
 
 absl::StatusOr<FoundProcess> FindProcess(const std::vector<SegmentFile>& segments,
@@ -140,27 +188,26 @@ absl::StatusOr<ProcessFiles> DescribeProcess(const ProcessId& process,
   ProcessFiles files;
   files.pid = process.pid;
   files.process_key = process.process_key;
+  if (!segments.empty()) files.pack = segments.front().pack;
   for (const SegmentFile& segment : segments) {
     if (!OpenSegment(segment, process.process_key).ok()) continue;
     files.segments.push_back(segment.path);
     files.bytes += segment.bytes;
   }
   if (files.segments.empty()) return absl::NotFoundError("no segments");
-  files.sent = ReadSentFile(files.stem() + kSentSuffix, process.process_key);
+  files.sent = ReadSentFile(files);
   uint64_t kernel_start_time = 0;
   if (absl::StatusOr<FoundProcess> found = FindProcess(segments, process.process_key); found.ok()) {
     files.executable = found->info.executable;
     files.start_unix_nanos = found->info.start_unix_nanos;
     kernel_start_time = found->info.kernel_start_time;
     struct stat facts;
-    if (!found->info.ring_path.empty() && lstat(found->info.ring_path.c_str(), &facts) == 0) {
+    if (files.pack == nullptr && !found->info.ring_path.empty() &&
+        lstat(found->info.ring_path.c_str(), &facts) == 0) {
       files.ring_path = found->info.ring_path;
     }
   }
-  files.state = EndsOrderly(segments, process.process_key) ? ProcessState::kEnded
-                : IsAlive(process.pid, kernel_start_time) || IsBeingWritten(segments.back().path)
-                    ? ProcessState::kRunning
-                    : ProcessState::kDied;
+  files.state = StateOf(files, segments, kernel_start_time);
   return files;
 }
 

@@ -19,6 +19,7 @@
 
 #include "absl/status/statusor.h"
 #include "exporter/byte_source.h"
+#include "exporter/pack_reader.h"
 #include "exporter/process_info.h"
 #include "exporter/ring_snapshot.h"
 #include "exporter/run_names.h"
@@ -30,6 +31,7 @@ struct SegmentFile {
   std::string path;
   uint32_t index = 0;
   uint64_t bytes = 0;
+  std::shared_ptr<const PackReader> pack = nullptr;  // that it is a member of
 };
 
 struct RunFolder {
@@ -39,6 +41,8 @@ struct RunFolder {
 
 // What a folder holds, by its files' names. Empty when the folder cannot be read.
 RunFolder ReadRunFolder(const std::string& folder);
+// The same of a pack. `bytes` are those of the pack.
+RunFolder ReadPackedFolder(const std::shared_ptr<const PackReader>& pack);
 // The segments that a process has now.
 std::vector<SegmentFile> SegmentsOf(const ProcessFiles& files);
 
@@ -51,7 +55,7 @@ struct OpenedSegment {
 };
 
 // NotFound when it is gone or has no header yet; FailedPrecondition when the file is no segment of
-// this process or of another version.
+// this process or of another version; DataLoss when that part of its pack is damaged.
 absl::StatusOr<OpenedSegment> OpenSegment(const SegmentFile& segment, uint64_t process_key);
 
 // The first kProcess block of these segments, and who owns the file it stands in.

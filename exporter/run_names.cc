@@ -34,6 +34,13 @@ bool IsRunName(std::string_view name) {
          name.empty();
 }
 
+bool IsPackName(std::string_view name) { return name.ends_with(kPackSuffix); }
+
+std::string_view RunNameOf(std::string_view name) {
+  if (IsPackName(name)) name.remove_suffix(std::string_view(kPackSuffix).size());
+  return name;
+}
+
 std::string SegmentName(const ProcessId& process, uint32_t index) {
   return absl::StrFormat("%d-%016x.%06d.seg", process.pid, process.process_key, index);
 }

@@ -10,11 +10,17 @@
 
 namespace autotrace::exporter {
 
+inline constexpr char kPackSuffix[] = ".atpack";
 inline constexpr char kSegmentSuffix[] = ".seg";
 inline constexpr char kSummarySuffix[] = ".summary";
 
 // Is this the name of a run's folder?
 bool IsRunName(std::string_view name);
+
+// A packed run's file is called as its folder was, with ".atpack" behind it.
+bool IsPackName(std::string_view name);
+// `name` of a folder or of a pack.
+std::string_view RunNameOf(std::string_view name);
 
 struct ProcessId {
   uint64_t pid = 0;

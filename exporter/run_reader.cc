@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_format.h"
 #include "exporter/module_files.h"
+#include "exporter/pack_reader.h"
 #include "exporter/process_reader.h"
 
 namespace autotrace::exporter {
@@ -42,6 +43,9 @@ absl::Status RunReader::Impl::Read(SpanSink& sink) {
   statistics_ = ReadStatistics();
   total_ = done_ = told_ = removed_segments_ = sent_segments_ = without_trace_ = 0;
   for (const ProcessFiles& process : run_.processes) total_ += process.bytes;
+  if (run_.pack != nullptr && !run_.pack->damage().empty()) {
+    statistics_.warnings.push_back(run_.pack->damage());
+  }
   for (const ProcessFiles& process : run_.processes) {
     readers_.push_back(std::make_unique<ProcessReader>(process, &modules_,
                                                        [this](uint64_t bytes) { Advance(bytes); }));

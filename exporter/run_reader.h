@@ -1,6 +1,7 @@
 // Finds recorded runs and reads their spans: while they are written, after they ended, or after
-// their programs died. What one process left (its segments and, if it was killed or still runs, its
-// ring) is read as one; records that stand in both are read once.
+// their programs died; in folders, or packed into a file each (pack_reader.h). What one process
+// left (its segments and, if it was killed or still runs, its ring) is read as one; records that
+// stand in both are read once.
 #ifndef AUTOTRACE_EXPORTER_RUN_READER_H_
 #define AUTOTRACE_EXPORTER_RUN_READER_H_
 
@@ -20,6 +21,8 @@
 
 namespace autotrace::exporter {
 
+class PackReader;
+
 enum class ProcessState { kRunning, kEnded, kDied };
 
 // What a process's ".sent" file says: how much of it an OTLP endpoint has.
@@ -34,28 +37,32 @@ struct ProcessFiles {
   ProcessState state = ProcessState::kEnded;
   std::string executable;
   uint64_t start_unix_nanos = 0;
-  std::vector<std::string> segments;  // paths, in order
+  std::vector<std::string> segments;  // paths, in order; in a pack "<pack>/<name>"
   std::string ring_path;              // empty when there is none (any more)
   uint64_t bytes = 0;
-  std::optional<SentFacts> sent;  // none: it was not meant to be sent
+  std::optional<SentFacts> sent;           // none: it was not meant to be sent
+  std::shared_ptr<const PackReader> pack;  // that its files are in; null: they are in a folder
 
-  // "<folder>/<pid>-<process key>", with which its files' names begin.
+  // "<folder or pack>/<pid>-<process key>", with which its files' names begin.
   std::string stem() const;
   // Was it to be sent, and was not?
   bool has_unsent() const { return sent.has_value() && !sent->state.all; }
 };
 
 struct Run {
-  std::string name;  // of the folder below AUTOTRACE_DIR
-  std::string path;
-  std::vector<ProcessFiles> processes;  // by start time
+  std::string name;  // of the folder below AUTOTRACE_DIR, also when it is packed
+  std::string path;  // of the folder or the pack
+  std::shared_ptr<const PackReader> pack;  // null: a folder
+  std::vector<ProcessFiles> processes;     // by start time
   uint64_t start_unix_nanos = 0;
-  uint64_t bytes = 0;
+  uint64_t bytes = 0;  // on disk
 };
 
-// Runs below `dir`, oldest first. A folder that is no run is passed over.
+// Runs below `dir`, oldest first. What is no run is passed over, and the pack of a run whose folder
+// is there as well.
 absl::StatusOr<std::vector<Run>> ListRuns(const std::string& dir);
-// `name_or_path`: a run's name below `dir`, the path of a run's folder, or empty for the newest.
+// `name_or_path`: a run's name below `dir`, the path of its folder or its pack, or empty for the
+// newest. Of a run that is there as both, the folder is found by its name.
 // NotFound says where was looked and how to record one.
 absl::StatusOr<Run> FindRun(const std::string& dir, const std::string& name_or_path);
 

@@ -151,7 +151,7 @@ Unsent CountUnsent(const ProcessFiles& files) {
   // Before the segments are read: what leaves the ring meanwhile is found in them.
   std::optional<RingSnapshot> ring;
   if (const auto found = FindProcess(segments, files.process_key);
-      found.ok() && !found->info.ring_path.empty()) {
+      files.pack == nullptr && found.ok() && !found->info.ring_path.empty()) {
     auto copied = CopyRing(RingOf({files.pid, files.process_key}, *found));
     if (copied.ok()) ring = *std::move(copied);
   }

@@ -1,15 +1,12 @@
 // The container: pack_writer.h, pack_scanner.h and pack_reader.h together.
-#include <fcntl.h>
-
 #include <catch2/catch.hpp>
 #include <map>
 #include <random>
 
 #include "exporter/block_parser.h"
-#include "exporter/pack_cuts.h"
 #include "exporter/pack_reader.h"
-#include "exporter/pack_writer.h"
 #include "runtime/block_stream.h"
+#include "tests/exporter/pack_builder.h"
 #include "tests/exporter/small_program.h"
 #include "tests/support/test_files.h"
 
@@ -17,6 +14,7 @@ namespace autotrace::exporter {
 namespace {
 
 using test::TemporaryFolder;
+using testing::Files;
 using testing::Preamble;
 using testing::StreamBuilder;
 using testing::WithChildren;
@@ -24,8 +22,6 @@ using testing::WithChildren;
 constexpr char kRunName[] = "20260801-142233.123456-4711";
 constexpr char kSegment[] = "4711-00c0ffee00c0ffee.000000.seg";
 constexpr char kSummary[] = "4711-00c0ffee00c0ffee.summary";
-
-using Files = std::map<std::string, std::string>;
 
 std::string SegmentOf(int blocks, uint64_t spans_each = 100) {
   StreamBuilder stream = Preamble({});
@@ -37,21 +33,7 @@ std::string SegmentOf(int blocks, uint64_t spans_each = 100) {
 
 Files SmallFiles() { return {{kSegment, SegmentOf(10)}, {kSummary, "1000 spans, none dropped\n"}}; }
 
-// Writes the pack; returns its bytes.
-std::string Pack(const TemporaryFolder& folder, const Files& files) {
-  const std::string path = folder / "pack";
-  const FileHandle file(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  PackWriter writer(file.get(), 3);
-  REQUIRE(writer.Begin().ok());
-  for (const auto& [name, content] : files) {
-    absl::StatusOr<OpenedFile> opened = OpenForReading(folder.Write("member", content));
-    REQUIRE(opened.ok());
-    FileSource source(*std::move(opened));
-    REQUIRE(writer.AddMember(name, &source).ok());
-  }
-  REQUIRE(writer.Finish(kRunName).ok());
-  return test::ReadFile(path);
-}
+std::string Pack(const Files& files) { return testing::MakePack(files, kRunName); }
 
 std::string Contents(const PackReader& pack, const std::string& name) {
   absl::StatusOr<std::unique_ptr<ByteSource>> source = pack.OpenMember(name);
@@ -82,7 +64,7 @@ TEST_CASE("files come back byte for byte, with the run's name") {
   files["4712-00c0ffee00c0ffef.000000.seg"] = SegmentOf(3);
   files["4712-00c0ffee00c0ffef.sent"] = std::string(96, '\7');
   files["4712-00c0ffee00c0ffef.summary"] = "";
-  const auto pack = Open(folder, Pack(folder, files));
+  const auto pack = Open(folder, Pack(files));
   REQUIRE(pack.ok());
   CHECK((*pack)->run_name() == kRunName);
   CHECK((*pack)->damage().empty());
@@ -94,7 +76,7 @@ TEST_CASE("files come back byte for byte, with the run's name") {
 TEST_CASE("a large segment is cut between blocks, with small frames at both ends") {
   const TemporaryFolder folder;
   const Files files = {{kSegment, SegmentOf(700, 1000)}};  // 22 MB
-  const auto pack = Open(folder, Pack(folder, files));
+  const auto pack = Open(folder, Pack(files));
   REQUIRE(pack.ok());
   const PackMember& member = (*pack)->members().at(kSegment);
   REQUIRE(member.frames.size() >= 4);
@@ -108,7 +90,7 @@ TEST_CASE("a large segment is cut between blocks, with small frames at both ends
 TEST_CASE("a source gives at once what is unpacked, and not more than was asked for") {
   const TemporaryFolder folder;
   const Files files = {{kSegment, SegmentOf(10)}};
-  const auto pack = Open(folder, Pack(folder, files));
+  const auto pack = Open(folder, Pack(files));
   REQUIRE(pack.ok());
   const size_t first = (*pack)->members().at(kSegment).frames.front().header.size;
   absl::StatusOr<std::unique_ptr<ByteSource>> source = (*pack)->OpenMember(kSegment);
@@ -132,7 +114,7 @@ TEST_CASE("damaged segments come back as they are") {
     for (size_t at = 100; at < segment.size(); at += 1000) segment[at] = '\1';
   }
   SECTION("with bytes between blocks") { segment.insert(2000, std::string(4001, 'x')); }
-  const auto pack = Open(folder, Pack(folder, {{kSegment, segment}}));
+  const auto pack = Open(folder, Pack({{kSegment, segment}}));
   REQUIRE(pack.ok());
   CHECK((*pack)->damage().empty());
   CHECK(Contents(**pack, kSegment) == segment);
@@ -141,7 +123,7 @@ TEST_CASE("damaged segments come back as they are") {
 TEST_CASE("a pack that is cut off anywhere gives what is whole, and says so") {
   const TemporaryFolder folder;
   const Files files = SmallFiles();
-  const std::string bytes = Pack(folder, files);
+  const std::string bytes = Pack(files);
   const std::string all = Records(files.at(kSegment));
   for (size_t size = sizeof(PackHeader); size < bytes.size(); size += 7) {
     const auto pack = Open(folder, bytes.substr(0, size));
@@ -161,7 +143,7 @@ TEST_CASE("a flipped bit costs the frame that it is in and no other") {
   const TemporaryFolder folder;
   Files files = SmallFiles();
   files["4712-00c0ffee00c0ffef.000000.seg"] = SegmentOf(3);
-  const std::string bytes = Pack(folder, files);
+  const std::string bytes = Pack(files);
   const auto whole = Open(folder, bytes);
   REQUIRE(whole.ok());
   std::map<std::string, size_t> frames;
@@ -182,7 +164,7 @@ TEST_CASE("a flipped bit costs the frame that it is in and no other") {
 TEST_CASE("a lost frame in the middle reads as zeros, and what follows is in its place") {
   const TemporaryFolder folder;
   const Files files = {{kSegment, SegmentOf(700, 1000)}};
-  std::string bytes = Pack(folder, files);
+  std::string bytes = Pack(files);
   auto pack = Open(folder, bytes);
   REQUIRE(pack.ok());
   const std::vector<PackedFrame> frames = (*pack)->members().at(kSegment).frames;
@@ -215,7 +197,7 @@ std::string WithHeader(std::string bytes, const PackedFrame& frame, size_t name_
 TEST_CASE("frames that no writer makes are left out") {
   const TemporaryFolder folder;
   const Files files = SmallFiles();
-  const std::string bytes = Pack(folder, files);
+  const std::string bytes = Pack(files);
   const auto whole = Open(folder, bytes);
   REQUIRE(whole.ok());
   const PackMember& member = (*whole)->members().at(kSegment);
@@ -267,7 +249,7 @@ TEST_CASE("frames that no writer makes are left out") {
 
 TEST_CASE("a frame of a kind that this reader does not know is passed over") {
   const TemporaryFolder folder;
-  const std::string bytes = Pack(folder, SmallFiles());
+  const std::string bytes = Pack(SmallFiles());
   const auto whole = Open(folder, bytes);
   REQUIRE(whole.ok());
   const PackedFrame& summary = (*whole)->members().at(kSummary).frames.front();
@@ -280,7 +262,7 @@ TEST_CASE("a frame of a kind that this reader does not know is passed over") {
 
 TEST_CASE("what is no pack, or a later one, is refused with its name") {
   const TemporaryFolder folder;
-  std::string bytes = Pack(folder, SmallFiles());
+  std::string bytes = Pack(SmallFiles());
   auto code = absl::StatusCode::kInvalidArgument;
   SECTION("nothing") { bytes.clear(); }
   SECTION("text") { bytes = "This is a file of somebody else's."; }
@@ -295,7 +277,7 @@ TEST_CASE("what is no pack, or a later one, is refused with its name") {
 
 TEST_CASE("a pack that was replaced is not mixed with the one before") {
   const TemporaryFolder folder;
-  const auto pack = Open(folder, Pack(folder, SmallFiles()));
+  const auto pack = Open(folder, Pack(SmallFiles()));
   REQUIRE(pack.ok());
   std::filesystem::rename(folder / "pack", folder / "old");
   folder.Write("pack", test::ReadFile(folder / "old"));
@@ -305,7 +287,7 @@ TEST_CASE("a pack that was replaced is not mixed with the one before") {
 TEST_CASE("a pack of flipped bits is read without harm") {
   std::mt19937_64 random(GENERATE(range(0, 4)));
   const TemporaryFolder folder;
-  const std::string bytes = Pack(folder, SmallFiles());
+  const std::string bytes = Pack(SmallFiles());
   for (int round = 0; round < 200; ++round) {
     std::string damaged = bytes;
     for (uint64_t i = random() % 20; i > 0; --i) {

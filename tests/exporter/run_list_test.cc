@@ -3,6 +3,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "exporter/process_liveness.h"
+#include "tests/exporter/pack_builder.h"
 #include "tests/exporter/recorded_run.h"
 
 namespace autotrace::exporter {
@@ -81,6 +83,92 @@ TEST_CASE("a run is found by name, by path, and as the newest") {
   CHECK(name("") == "20260802-142233.123456-4711");
   CHECK(name("20260801-142233.123456-4711") == "20260801-142233.123456-4711");
   CHECK(name(folder.path() + "/renamed/") == "renamed");
+}
+
+std::string PackOf(const ProcessFields& fields, const std::string& run) {
+  return testing::MakePack({{SegmentName({fields.pid, fields.process_key}, 0), SegmentOf(fields)}},
+                           run);
+}
+
+TEST_CASE("a packed run is found by its name, by path, through a link, and as the newest") {
+  const TemporaryFolder folder;
+  constexpr char kOld[] = "20260801-142233.123456-4711";
+  constexpr char kNew[] = "20260802-142233.123456-4711";
+  Write(folder, kOld, {});
+  const std::string pack = folder.Write("data/" + std::string(kNew) + ".atpack", PackOf({}, kNew));
+  std::filesystem::rename(folder / kOld, folder / ("data/" + std::string(kOld)));
+  REQUIRE(symlink(pack.c_str(), (folder / "link").c_str()) == 0);
+  folder.Write("other.atpack", PackOf({}, kNew));
+  for (const std::string& wanted :
+       {std::string(), std::string(kNew), kNew + std::string(".atpack"), pack,
+        folder / "data/" + kNew, folder / "link", folder / "other.atpack"}) {
+    INFO(wanted);
+    const absl::StatusOr<Run> run = FindRun(folder / "data", wanted);
+    REQUIRE(run.ok());
+    CHECK(run->name == kNew);
+    REQUIRE(run->pack != nullptr);
+    REQUIRE(run->processes.size() == 1);
+    CHECK(run->processes[0].pid == 4711);
+    CHECK(run->processes[0].state == ProcessState::kEnded);
+  }
+  const absl::StatusOr<std::vector<Run>> runs = ListRuns(folder / "data");
+  REQUIRE(runs.ok());
+  REQUIRE(runs->size() == 2);
+  CHECK((*runs)[0].name == kOld);
+  CHECK((*runs)[1].name == kNew);
+  CHECK((*runs)[1].path == pack);
+  CHECK((*runs)[1].bytes == std::filesystem::file_size(pack));
+}
+
+TEST_CASE("a run that is there as a folder and as a pack is one run, in the folder") {
+  const TemporaryFolder folder;
+  constexpr char kName[] = "20260801-142233.123456-4711";
+  Write(folder, kName, {});
+  const std::string pack = folder.Write(std::string(kName) + ".atpack", PackOf({}, kName));
+  const absl::StatusOr<std::vector<Run>> runs = ListRuns(folder.path());
+  REQUIRE(runs.ok());
+  REQUIRE(runs->size() == 1);
+  CHECK(runs->front().pack == nullptr);
+  for (const char* wanted : {"", kName}) {
+    CHECK(FindRun(folder.path(), wanted)->path == folder / kName);
+  }
+  CHECK(FindRun(folder.path(), pack)->path == pack);
+}
+
+TEST_CASE("a link that is called like a pack is no run") {
+  const TemporaryFolder folder;
+  constexpr char kName[] = "20260801-142233.123456-4711";
+  const std::string pack = folder.Write("elsewhere", PackOf({}, kName));
+  REQUIRE(symlink(pack.c_str(), (folder / kName + ".atpack").c_str()) == 0);
+  CHECK(ListRuns(folder.path())->empty());
+  CHECK(absl::IsNotFound(FindRun(folder.path(), "").status()));
+  CHECK(absl::IsNotFound(FindRun(folder.path(), kName).status()));
+}
+
+TEST_CASE("a process in a pack never runs, whatever has its number now") {
+  const TemporaryFolder folder;
+  ProcessFields fields;
+  fields.pid = static_cast<uint64_t>(getpid());
+  fields.kernel_start_time = KernelStartTime(fields.pid);
+  const std::string pack =
+      folder.Write("pack", testing::MakePack({{SegmentName({fields.pid, fields.process_key}, 0),
+                                               SegmentOf(fields, /*ended=*/false)}},
+                                             "run"));
+  const absl::StatusOr<Run> run = FindRun("", pack);
+  REQUIRE(run.ok());
+  CHECK(run->processes[0].state == ProcessState::kDied);
+}
+
+TEST_CASE("a file that is no pack, and a pack of which nothing is whole, say so by their names") {
+  const TemporaryFolder folder;
+  const std::string text = folder.Write("notes.txt", "of somebody else's");
+  CHECK_THAT(std::string(FindRun("", text).status().message()),
+             Catch::Contains(text) && Catch::Contains("is no packed run"));
+  std::string bytes = PackOf({}, "run");
+  for (size_t at = 16; at < bytes.size(); at += 8) bytes[at] = '\1';
+  const std::string pack = folder.Write("pack", bytes);
+  CHECK_THAT(std::string(FindRun("", pack).status().message()),
+             Catch::Contains(pack) && Catch::Contains("nothing is whole"));
 }
 
 TEST_CASE("when there is no run the message says where was looked and how to record one") {
