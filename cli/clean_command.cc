@@ -14,6 +14,7 @@
 #include "cli/run_cleaner.h"
 #include "cli/strings.h"
 #include "cli/text_format.h"
+#include "exporter/packed_folder.h"
 #include "exporter/run_reader.h"
 #include "filters/config_loader.h"
 
@@ -92,6 +93,7 @@ int Clean(const Options& options, const CommandContext& context) {
     bytes += run.bytes;
   }
   RemoveEmptyRuns(folder, rule.now_unix_nanos);
+  exporter::RemovePackingLeftovers(folder);
   uint64_t rings = 0;
   for (const std::string& ring : OrphanedRings("/dev/shm", rule.now_unix_nanos)) {
     rings += unlink(ring.c_str()) == 0 ? 1 : 0;
@@ -126,8 +128,8 @@ void AddCleanCommand(CLI::App* app, CommandContext* context) {
   command->add_option("--dir", context->dir, "where runs lie")->type_name("DIR");
   command->footer(
       R"(Never removes a run of a running program, nor a folder that is no run, nor, without --unsent, spans
-that were to be sent to an OTLP endpoint and were not. Removes as well what killed programs left in
-shared memory, when their run is gone.
+that were to be sent to an OTLP endpoint and were not. Packed runs count and go like others. Removes as
+well what killed programs left in shared memory, when their run is gone.
 
 Examples:
   autotracer clean                     all but the newest 10

@@ -27,7 +27,8 @@ constexpr char kFooter[] = R"(A first trace:
 A program that is linked to the runtime records without `autotracer run`:
   AUTOTRACE_MODULES=my_service ./my_service
 
-RUN is a run's name from `autotracer list`, the path of its folder, or nothing for the newest.
+RUN is a run's name from `autotracer list`, the path of its folder or of the file that it was packed
+into (.atpack), or nothing for the newest.
 `autotracer SUB-COMMAND --help` explains each with examples.
 
 Exit codes:
@@ -103,6 +104,7 @@ int RunAutotracer(int argc, char** argv) {
     AddCleanCommand(&app, &context);
     AddRecoverCommand(&app, &context);
     AddPushCommand(&app, &context);
+    AddPackCommand(&app, &context);
     AddCtlCommand(&app, &context);
     return FlushOutput(Parse(&app, &context, std::vector<std::string>(argv + 1, argv + argc)));
   } catch (const std::exception& error) {

@@ -20,7 +20,7 @@ namespace autotrace::cli {
 namespace {
 
 // "ended"; with several processes and states "1 running, 2 ended".
-std::string DescribeState(const exporter::Run& run) {
+std::string DescribeProcesses(const exporter::Run& run) {
   constexpr std::array<std::pair<exporter::ProcessState, const char*>, 3> kStates = {{
       {exporter::ProcessState::kRunning, "running"},
       {exporter::ProcessState::kEnded, "ended"},
@@ -36,6 +36,10 @@ std::string DescribeState(const exporter::Run& run) {
     parts.push_back(Concat(count, " ", word));
   }
   return parts.empty() ? "empty" : Join(parts, ", ");
+}
+
+std::string DescribeState(const exporter::Run& run) {
+  return DescribeProcesses(run) + (run.pack != nullptr ? ", packed" : "");
 }
 
 // "12,345 spans, 1.2 MiB"; empty where nothing was to be sent or everything was.
@@ -91,7 +95,8 @@ void AddListCommand(CLI::App* app, CommandContext* context) {
   CLI::App* command = app->add_subcommand("list", "List the recorded runs, the newest last");
   command->add_option("--dir", context->dir, "where runs lie")->type_name("DIR");
   command->footer(
-      R"(State: running; ended: in an orderly way; died: killed or crashed, what it left can be read.
+      R"(State: running; ended: in an orderly way; died: killed or crashed, what it left can be read; packed:
+by autotracer pack.
 Not yet sent: what an OTLP endpoint was to get and has not; autotracer push sends it.
 
 Examples:

@@ -20,6 +20,8 @@
 #include "exporter/process_liveness.h"
 #include "exporter/recover.h"
 #include "exporter/run_files.h"
+#include "exporter/run_packer.h"
+#include "exporter/run_unpacker.h"
 #include "exporter/sinks/failure_log.h"
 #include "exporter/sinks/otlp_http.h"
 #include "exporter/sinks/run_pusher.h"
@@ -72,8 +74,9 @@ std::string OwnEndpoint(const ProcessFiles& process) {
       .config.otlp_endpoint;
 }
 
-// On this machine, which alone knows whether the process runs.
+// On this machine, which alone knows whether the process runs. Those of packed runs have ended.
 bool IsOfThisHost(const ProcessFiles& process) {
+  if (process.pack != nullptr) return true;
   const auto found = exporter::FindProcess(exporter::SegmentsOf(process), process.process_key);
   return !found.ok() || found->info.host_name.empty() ||
          found->info.host_name == exporter::HostName();
@@ -94,6 +97,7 @@ class Pusher {
   }
   std::vector<ProcessFiles> Choose(const Run& run, bool was_named);
   bool SendProcess(const Run& run, const ProcessFiles& process, exporter::ModuleFiles* modules);
+  void PackAgain(const std::string& folder, const std::string& pack);
   void Fail(ExitCode code) { exit_code_ = exit_code_ == kExitFailed ? kExitFailed : code; }
 
   const Options options_;
@@ -173,6 +177,19 @@ bool Pusher::SendProcess(const Run& run, const ProcessFiles& process,
   return result->complete;
 }
 
+// With the segments that were recovered.
+absl::StatusOr<Run> Recovered(const Run& run) {
+  if (absl::Status status = exporter::RecoverRun(run); !status.ok()) return status;
+  return exporter::FindRun("", run.path);
+}
+
+// How far a run was sent is written down in its folder.
+absl::StatusOr<Run> Unpacked(const Run& run) {
+  const auto folder = exporter::UnpackRun(run);
+  if (!folder.ok()) return folder.status();
+  return exporter::FindRun("", *folder);
+}
+
 void Pusher::Push(const Run& found, bool was_named) {
   const std::string name = Printable(found.name);
   if (Choose(found, was_named).empty()) {
@@ -181,20 +198,16 @@ void Pusher::Push(const Run& found, bool was_named) {
     }
     return;
   }
-  if (absl::Status status = exporter::RecoverRun(found); !status.ok()) {
-    PrintError(status);
-    return Fail(kExitFailed);
-  }
-  // With the segments that were recovered.
-  const auto run = exporter::FindRun("", found.path);
+  const auto run = found.pack != nullptr ? Unpacked(found) : Recovered(found);
   if (!run.ok()) {
     PrintError(run.status());
     return Fail(kExitFailed);
   }
   std::vector<ProcessFiles> chosen;
   for (const ProcessFiles& process : run->processes) {
-    const bool is_left_alone = process.state == ProcessState::kRunning ||
-                               (process.state == ProcessState::kDied && !IsOfThisHost(process));
+    const bool may_run = process.state == ProcessState::kRunning ||
+                         (process.state == ProcessState::kDied && !IsOfThisHost(process));
+    const bool is_left_alone = may_run && found.pack == nullptr;
     if (IsToBeSent(process, was_named) && !is_left_alone) chosen.push_back(process);
   }
   done_bytes_ = total_bytes_ = sent_spans_ = rejected_spans_ = 0;
@@ -206,6 +219,7 @@ void Pusher::Push(const Run& found, bool was_named) {
     unlink((process.stem() + std::string(kControlSuffix)).c_str());  // nobody answers any more
   }
   rmdir(run->path.c_str());  // if nothing is left in it
+  if (found.pack != nullptr) PackAgain(run->path, found.path);
   if (endpoint_.empty()) return;
   std::string text =
       Concat("run ", name, ": ", Counted(sent_spans_, "span"), " sent to ", endpoint_);
@@ -213,6 +227,18 @@ void Pusher::Push(const Run& found, bool was_named) {
   printf("%s\n", text.c_str());
   fflush(stdout);
   if (!goes_on) PrintMessage(Concat("run ", name, ": the rest is kept; autotracer push goes on"));
+}
+
+void Pusher::PackAgain(const std::string& folder, const std::string& pack) {
+  const auto run = exporter::FindRun("", folder);
+  if (!run.ok()) return;  // a spool, all of which was sent
+  exporter::PackOptions options;
+  options.output = pack;
+  options.all_have_ended = true;
+  if (const auto packed = exporter::PackRun(*run, options); !packed.ok()) {
+    PrintError(packed.status());
+    Fail(kExitFailed);
+  }
 }
 
 int PushRuns(const Options& options, const CommandContext& context) {

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include <algorithm>
 #include <string_view>
 
 #include "cli/messages.h"
@@ -81,6 +82,12 @@ exporter::Unsent UnsentOf(const exporter::Run& run) {
     sum.bytes += unsent.bytes;
   }
   return sum;
+}
+
+bool IsRunning(const exporter::Run& run) {
+  return std::any_of(run.processes.begin(), run.processes.end(), [](const auto& process) {
+    return process.state == exporter::ProcessState::kRunning;
+  });
 }
 
 std::string DescribePrograms(const exporter::Run& run) {

@@ -35,6 +35,9 @@ std::string DescribeQuiet(const exporter::ReadStatistics& statistics);
 // What was to be sent and was not, of all its processes.
 exporter::Unsent UnsentOf(const exporter::Run& run);
 
+// Is a process of it still running?
+bool IsRunning(const exporter::Run& run);
+
 // "my_service", or "my_service and 2 more processes".
 std::string DescribePrograms(const exporter::Run& run);
 

@@ -15,10 +15,12 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "cli/recorded_run.h"
 #include "cli/strings.h"
 #include "exporter/block_parser.h"
 #include "exporter/byte_source.h"
 #include "exporter/file_access.h"
+#include "exporter/pack_reader.h"
 #include "exporter/process_info.h"
 #include "exporter/process_liveness.h"
 #include "exporter/run_files.h"
@@ -155,12 +157,6 @@ bool MayHaveRun(exporter::OpenedFile file, const RingFacts& ring) {
 
 }  // namespace
 
-bool IsRunning(const exporter::Run& run) {
-  return std::any_of(run.processes.begin(), run.processes.end(), [](const auto& process) {
-    return process.state == exporter::ProcessState::kRunning;
-  });
-}
-
 std::vector<exporter::Run> RunsToRemove(const std::vector<exporter::Run>& runs,
                                         const CleanRule& rule) {
   std::vector<exporter::Run> removed;
@@ -175,7 +171,23 @@ std::vector<exporter::Run> RunsToRemove(const std::vector<exporter::Run>& runs,
   return removed;
 }
 
+namespace {
+
+absl::Status RemovePack(const std::string& path) {
+  if (unlink(path.c_str()) == 0 || errno == ENOENT) return absl::OkStatus();
+  return absl::ErrnoToStatus(errno, Concat("cannot remove ", path));
+}
+
+// The folder of a run may have been kept when it was packed.
+absl::Status RemovePackOf(const std::string& folder) {
+  const std::string path = folder + exporter::kPackSuffix;
+  return exporter::PackReader::Open(path).ok() ? RemovePack(path) : absl::OkStatus();
+}
+
+}  // namespace
+
 absl::Status RemoveRun(const exporter::Run& run) {
+  if (run.pack != nullptr) return RemovePack(run.path);
   auto folder = OpenFolder(run.path);
   if (!folder.ok()) return folder.status();
   std::vector<std::string> names = NamesIn(folder->get());
@@ -189,6 +201,7 @@ absl::Status RemoveRun(const exporter::Run& run) {
       return absl::ErrnoToStatus(errno, Concat("cannot remove ", run.path, "/", name));
     }
   }
+  if (absl::Status status = RemovePackOf(run.path); !status.ok()) return status;
   struct stat facts;
   const bool is_own = fstat(descriptor, &facts) == 0 && facts.st_uid == getuid();
   if (rmdir(run.path.c_str()) != 0) {

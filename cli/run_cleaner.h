@@ -22,15 +22,12 @@ struct CleanRule {
   uint64_t now_unix_nanos = 0;
 };
 
-// Is a process of it still running?
-bool IsRunning(const exporter::Run& run);
-
 // Which of `runs` (oldest first) the rule removes. Running ones stay and count as kept.
 std::vector<exporter::Run> RunsToRemove(const std::vector<exporter::Run>& runs,
                                         const CleanRule& rule);
 
-// Removes the run's folder and its processes' rings. FailedPrecondition when the folder holds
-// something that no run has: it then stays whole.
+// Removes the run's folder, its pack, and its processes' rings. FailedPrecondition when the folder
+// holds something that no run has: it then stays whole.
 absl::Status RemoveRun(const exporter::Run& run);
 
 // Removes the folders in `dir` that are named like runs, are empty, and were not made just now.

@@ -1,30 +1,18 @@
 #include "exporter/pack_writer.h"
 
-#include <errno.h>
 #include <stddef.h>
 #include <string.h>
 
 #include <algorithm>
 #include <utility>
 
-#include "exporter/file_access.h"
+#include "exporter/file_writing.h"
 #include "exporter/pack_cuts.h"
 #include "exporter/pack_frame.h"
 #include "runtime/block_stream.h"
-#include "runtime/write_without_signal.h"
 
 namespace autotrace::exporter {
 namespace {
-
-absl::Status WriteAll(int file, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = WriteWithoutSignal(file, bytes);
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return absl::ErrnoToStatus(written < 0 ? errno : EIO, "");
-    bytes.remove_prefix(static_cast<size_t>(written));
-  }
-  return absl::OkStatus();
-}
 
 // What a frame may hold, from a place in a source on.
 class Window {

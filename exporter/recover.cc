@@ -15,6 +15,7 @@
 
 #include "exporter/block_parser.h"
 #include "exporter/file_access.h"
+#include "exporter/file_writing.h"
 #include "exporter/process_liveness.h"
 #include "exporter/ring_blocks.h"
 #include "exporter/run_files.h"
@@ -74,16 +75,6 @@ void VisitSegment(const SegmentFile& segment, uint64_t process_key, Visit visit)
   for (Block block; parser.Next(&block);) visit(block.kind, block.payload);
 }
 
-absl::Status WriteAll(int file, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = write(file, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return ErrnoStatus("write");
-    bytes.remove_prefix(static_cast<size_t>(written));
-  }
-  return absl::OkStatus();
-}
-
 // Writes under another name and renames, so that a segment is there whole or not at all.
 absl::Status WriteSegment(int folder, const ProcessId& process, uint32_t index,
                           const struct stat& model, const std::string& blocks) {
@@ -103,6 +94,10 @@ absl::Status WriteSegment(int folder, const ProcessId& process, uint32_t index,
   AppendStruct(&bytes, MakeSegmentHeader(process.process_key, index));
   absl::Status status = WriteAll(file.get(), bytes);
   if (status.ok()) status = WriteAll(file.get(), blocks);
+  if (!status.ok()) {
+    status =
+        absl::Status(status.code(), "cannot write " + draft + ": " + std::string(status.message()));
+  }
   if (status.ok() && fsync(file.get()) != 0) status = ErrnoStatus(draft);
   if (status.ok() &&
       renameat2(folder, draft.c_str(), folder, name.c_str(), RENAME_NOREPLACE) != 0) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "cli/strings.h"
+#include "exporter/pack_reader.h"
 #include "exporter/process_liveness.h"
 #include "runtime/block_stream.h"
 #include "runtime/trace_format.h"
@@ -90,6 +91,34 @@ TEST_CASE("a run is removed with all its files, and links in it are not followed
   REQUIRE(RemoveRun(run).ok());
   CHECK_FALSE(std::filesystem::exists(run.path));
   CHECK(ReadFile(precious) == "keep me");
+}
+
+TEST_CASE("a packed run is removed; one whose folder was kept goes with it") {
+  const TemporaryFolder folder;
+  std::string bytes(exporter::kPackMagic, sizeof(exporter::kPackMagic));
+  AppendStruct(&bytes, exporter::kPackVersion);
+  AppendStruct(&bytes, uint32_t{sizeof(exporter::PackHeader)});
+  const std::string pack = folder.Write("run.atpack", bytes);
+  exporter::Run run;
+  SECTION("packed") {
+    run.path = pack;
+    run.pack = *exporter::PackReader::Open(pack);
+  }
+  SECTION("packed and kept") {
+    run = RunIn(folder / "run");
+    folder.Write("run/1.seg", SegmentBytes());
+  }
+  REQUIRE(RemoveRun(run).ok());
+  CHECK(folder.Entries().empty());
+}
+
+TEST_CASE("a file beside a run that is called like its pack and is none stays") {
+  const TemporaryFolder folder;
+  const exporter::Run run = RunIn(folder / "run");
+  folder.Write("run/1.seg", SegmentBytes());
+  folder.Write("run.atpack", "mine");
+  REQUIRE(RemoveRun(run).ok());
+  CHECK(folder.Entries() == Names{"run.atpack"});
 }
 
 TEST_CASE("a folder that is no run stays whole") {

@@ -413,6 +413,24 @@ TEST_CASE("folders that are no runs, and runs that hold foreign files, stay") {
   }
 }
 
+TEST_CASE("packed runs neither count nor go") {
+  const TemporaryFolder folder;
+  const pid_t ended = EndedProcess();
+  std::vector<std::string> expected;
+  for (int i = 0; i < 3; ++i) {
+    const std::string run = MakeRun(folder, i, ended);
+    fs::remove_all(folder.path() + "/" + run);
+    folder.Write(run + ".atpack", "packed");
+    expected.push_back(run + ".atpack");
+  }
+  const std::string kept = MakeRun(folder, 3, ended);  // packed with --keep
+  folder.Write(kept + ".atpack", "packed");
+  expected.push_back(kept + ".atpack");
+  for (int i = 4; i < 6; ++i) expected.push_back(MakeRun(folder, i, ended));
+  PruneRuns(folder.path(), 2, "");
+  CHECK(folder.Entries() == expected);
+}
+
 TEST_CASE("symbolic links are not followed") {
   const TemporaryFolder folder;
   const TemporaryFolder elsewhere;
