@@ -1,5 +1,5 @@
-// Writes seeds that are made by a program: segments, rings, ".sent" files, and a configuration with
-// every key.
+// Writes seeds that are made by a program: segments, rings, packs, ".sent" files, and a
+// configuration with every key.
 //
 //   make_fuzz_seeds tests/fuzz/seeds
 #include <fcntl.h>
@@ -14,6 +14,7 @@
 
 #include "filters/config_loader.h"
 #include "runtime/sent_file.h"
+#include "tests/exporter/pack_builder.h"
 #include "tests/exporter/stream_builder.h"
 #include "tests/fuzz/sent_file_seeds.h"
 #include "tests/support/test_files.h"
@@ -220,12 +221,39 @@ void WriteSentFiles(const std::string& folder) {
   test::WriteFile(folder + "cut_off", test::ReadFile(path).substr(0, 70));
 }
 
+void WritePacks(const std::string& folder) {
+  constexpr char kSegment[] = "4711-00c0ffee00c0ffee.000000.seg";
+  constexpr char kRunName[] = "20260801-142233.123456-4711";
+  StreamBuilder whole = Preamble();
+  whole.Add(1, AllRecords(), 1000).Add(2, Resumed(), 1000, 7, 64).End(2000, kEpoch + 2000);
+  const Files files = {{kSegment, whole.Segment(0)},
+                       {"4711-00c0ffee00c0ffee.000001.seg", Preamble().Segment(1)},
+                       {"4711-00c0ffee00c0ffee.summary", "3 spans"}};
+  std::string pack = MakePack(files, kRunName);
+  test::WriteFile(folder + "whole", pack);
+  test::WriteFile(folder + "cut_off", pack.substr(0, pack.size() - 100));
+  pack[600] ^= 1;
+  test::WriteFile(folder + "damaged", pack);
+  std::string damaged_segment = whole.Segment(0);
+  damaged_segment[600] ^= 1;
+  test::WriteFile(folder + "of_damage", MakePack({{kSegment, damaged_segment}}, kRunName));
+  test::WriteFile(folder + "without_members", MakePack({}, kRunName));
+}
+
+// One frame that unpacks to as many zeros as its size allows.
+void WriteBomb(const std::string& folder) {
+  const std::string zeros(size_t{1} << 20, '\0');
+  test::WriteFile(folder + "zeros", MakePack({{"1-0000000000000001.000000.seg", zeros}}, ""));
+}
+
 void WriteAll(const std::string& folder) {
   test::WriteFile(folder + "/config/all_keys.yaml", AllKeys());
   WriteSegments(folder + "/segment/");
   WriteHostileSegments(folder + "/segment/");
   WriteRings(folder + "/ring/");
   WriteSentFiles(folder + "/sent_file/");
+  WritePacks(folder + "/pack/");
+  WriteBomb(folder + "/pack/");
 }
 
 }  // namespace
