@@ -76,8 +76,9 @@ void PackedFolder::List() {
   foreign_.clear();
   for (std::string& name : NamesIn(folder_.get())) {
     struct stat facts;
+    // One of another user may be a second name of what only root can read.
     const bool is_file = fstatat(folder_.get(), name.c_str(), &facts, AT_SYMLINK_NOFOLLOW) == 0 &&
-                         S_ISREG(facts.st_mode);
+                         S_ISREG(facts.st_mode) && facts.st_uid == owner_;
     if (is_file && IsLastingFile(name)) {
       files_.push_back({std::move(name), static_cast<uint64_t>(facts.st_size), facts.st_ino,
                         static_cast<uint64_t>(facts.st_mtim.tv_sec) * 1'000'000'000 +
@@ -104,11 +105,17 @@ absl::Status PackedFolder::LockSentFiles() {
   return absl::OkStatus();
 }
 
+absl::StatusOr<OpenedFile> PackedFolder::OpenFile(const std::string& name) const {
+  return OpenForReading("/proc/self/fd/" + std::to_string(folder_.get()) + "/" + name);
+}
+
 // Under the other name it is no run: so it goes at once, whatever happens while its files go.
 absl::Status PackedFolder::Remove() {
   const std::string removing = path_ + kRemovingSuffix;
   RemoveLeftFolder(removing);
-  if (rename(path_.c_str(), removing.c_str()) != 0) return ErrnoStatus(path_);
+  if (rename(path_.c_str(), removing.c_str()) != 0) {
+    return errno == ENOENT ? absl::OkStatus() : ErrnoStatus(path_);
+  }
   const std::vector<File> packed = files_;
   List();
   struct stat facts;

@@ -42,8 +42,11 @@ class PackedFolder {
   uid_t owner() const { return owner_; }
   gid_t group() const { return group_; }
 
-  // Removes the folder if it holds what it did when it was opened. Aborted when it does not, or is
-  // not there any more: nothing is removed then.
+  // One of the files, in the folder that was opened, wherever that is by now.
+  absl::StatusOr<OpenedFile> OpenFile(const std::string& name) const;
+
+  // Removes the folder if it holds what it did when it was opened. Aborted when it does not:
+  // nothing is removed then. OK when it is gone already.
   absl::Status Remove();
 
  private:

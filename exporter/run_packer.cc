@@ -46,7 +46,7 @@ class Draft {
     draft.path_ = FolderOf(path) + name;
     // So that who removes what was left leaves it alone.
     flock(draft.file_.get(), LOCK_EX | LOCK_NB);
-    if (model.owner() != geteuid() &&
+    if (geteuid() == 0 && model.owner() != 0 &&
         fchown(draft.file_.get(), model.owner(), model.group()) != 0) {
       return ErrnoStatus("cannot write " + path);
     }
@@ -90,7 +90,7 @@ class Progress {
 
 absl::StatusOr<std::unique_ptr<ByteSource>> OpenFile(const PackedFolder& folder,
                                                      const std::string& name) {
-  absl::StatusOr<OpenedFile> file = OpenForReading(folder.path() + "/" + name);
+  absl::StatusOr<OpenedFile> file = folder.OpenFile(name);
   if (!file.ok()) return file.status();
   return std::make_unique<FileSource>(*std::move(file));
 }

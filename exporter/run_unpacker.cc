@@ -60,9 +60,8 @@ class Unpacker {
   }
   // When root unpacks somebody's run, it stays theirs.
   absl::Status GiveAway(int file) const {
-    if (owner_ == geteuid() || fchown(file, owner_, static_cast<gid_t>(-1)) == 0) {
-      return absl::OkStatus();
-    }
+    if (geteuid() != 0 || owner_ == 0) return absl::OkStatus();
+    if (fchown(file, owner_, static_cast<gid_t>(-1)) == 0) return absl::OkStatus();
     return ErrnoStatus("cannot give away what was unpacked");
   }
   absl::Status Damaged() const {

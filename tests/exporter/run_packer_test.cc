@@ -261,6 +261,39 @@ TEST_CASE("a folder that changed after it was packed is not removed") {
   CHECK(FilesOf(recorded) == before);
 }
 
+TEST_CASE("a folder that is gone when it is to go is gone") {
+  const RecordedRun recorded;
+  WriteEnded(recorded);
+  absl::StatusOr<PackedFolder> folder = PackedFolder::Open(recorded.path());
+  REQUIRE(folder.ok());
+  std::filesystem::remove_all(recorded.path());
+  CHECK(folder->Remove().ok());
+}
+
+TEST_CASE("what root packs stays its user's, and another user's file is not packed with it") {
+  if (geteuid() != 0) {
+    WARN("only root can make files of somebody else's: not tested");
+    return;
+  }
+  const RecordedRun recorded;
+  WriteEnded(recorded);
+  constexpr uid_t kNobody = 65534;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(recorded.path())) {
+    REQUIRE(chown(entry.path().c_str(), kNobody, kNobody) == 0);
+  }
+  REQUIRE(chown(recorded.path().c_str(), kNobody, kNobody) == 0);
+  recorded.AddFile("12-00c0ffee00c0ffee.summary", "of root");
+  CheckRefused(recorded, "12-00c0ffee00c0ffee.summary");
+  std::filesystem::remove(recorded.path() + "/12-00c0ffee00c0ffee.summary");
+  REQUIRE(PackRun(*recorded.Find(), {}).ok());
+  struct stat facts;
+  REQUIRE(stat(PackPath(recorded).c_str(), &facts) == 0);
+  CHECK(facts.st_uid == kNobody);
+  REQUIRE(UnpackRun(*recorded.Find()).ok());
+  REQUIRE(stat((recorded.path() + "/" + kSummary).c_str(), &facts) == 0);
+  CHECK(facts.st_uid == kNobody);
+}
+
 TEST_CASE("unpacked again, a run's folder is as it was") {
   const RecordedRun recorded;
   WriteEnded(recorded);
