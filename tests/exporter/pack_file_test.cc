@@ -207,10 +207,12 @@ TEST_CASE("frames that no writer makes are left out") {
   const uint64_t first_size = member.frames.front().header.size;
   std::string hostile;
   SECTION("a path") {
-    hostile = change_last([](FrameHeader*, char* name) { memcpy(name, "../../etc/x", 11); });
+    hostile = change_last(
+        [](FrameHeader*, char* name) { std::string_view("../../etc/x").copy(name, 11); });
   }
   SECTION("the name of another file") {
-    hostile = change_last([](FrameHeader*, char* name) { memcpy(name, "notes.txt", 9); });
+    hostile =
+        change_last([](FrameHeader*, char* name) { std::string_view("notes.txt").copy(name, 9); });
   }
   SECTION("bytes that were there before") {
     hostile = change_last([](FrameHeader* header, char*) { header->offset = 8; });
