@@ -322,7 +322,8 @@ std::vector<ConfigKey> OutputKeys() {
       Size<&Config::max_disk>("max_disk", "AUTOTRACE_MAX_DISK",
                               "most bytes one run keeps on disk; the oldest go first"),
       Number<&Config::keep_runs, 1>("keep_runs", "AUTOTRACE_KEEP_RUNS",
-                                    "recorded runs kept in `dir`; the oldest go first"),
+                                    "recorded runs kept in `dir`; the oldest go first; packed ones "
+                                    "neither count nor go"),
       Size<&Config::ring_size>("ring_size", "AUTOTRACE_RING_SIZE",
                                "memory between the traced threads and the reader"),
       std::move(service_name),

@@ -1,6 +1,7 @@
 #include "runtime/background_thread.h"
 
 #include <signal.h>
+#include <stddef.h>
 
 #include "runtime/clock.h"
 #include "runtime/futex.h"
@@ -10,6 +11,13 @@
 extern "C" __attribute__((weak)) void __lsan_disable();
 
 namespace autotrace {
+namespace {
+
+// Enough for libraries that read debug information or encrypt, and a quarter of the usual: a
+// program may be allowed only so much address space, and have two of these threads at its start.
+constexpr size_t kStackBytes = size_t{2} << 20;
+
+}  // namespace
 
 void* BackgroundThread::Main(void* self) {
   // What this thread holds while the program forks is nobody's in the child. It would be a leak
@@ -31,7 +39,13 @@ bool BackgroundThread::Start(void (*run)(void* argument), void* argument) {
   sigset_t before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  const bool started = CreateOwnThread()(&thread_, nullptr, &Main, this) == 0;
+  pthread_attr_t small;
+  pthread_attr_init(&small);
+  pthread_attr_setstacksize(&small, kStackBytes);
+  // (Larger by default where the thread-local memory of the program's libraries would not fit.)
+  const bool started = CreateOwnThread()(&thread_, &small, &Main, this) == 0 ||
+                       CreateOwnThread()(&thread_, nullptr, &Main, this) == 0;
+  pthread_attr_destroy(&small);
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (started) {
     pthread_setname_np(thread_, "autotrace");
