@@ -52,7 +52,7 @@ def tool(name):
 
 # ---- valgrind
 
-def run_under_valgrind(test, *command, env=None, **options):
+def run_under_valgrind(test, *command, env=None, status=0, **options):
     """Runs it under memcheck; the run, and what was reported, by process: the program's own first."""
     log = test.directory / "valgrind"
     log.mkdir()
@@ -60,9 +60,10 @@ def run_under_valgrind(test, *command, env=None, **options):
         tool("valgrind"), "--tool=memcheck", "--error-exitcode=99", "--leak-check=full",
         # Reported, but no error: a forked child that leaks has the exit status it would have.
         "--show-leak-kinds=definite", "--errors-for-leak-kinds=none",
-        "--trace-children=no", f"--log-file={log}/%p", *command, env=env, **options)
+        "--trace-children=no", f"--log-file={log}/%p", *command, env=env, status=None, **options)
     reports = [records(file.read_text())
                for file in sorted(log.iterdir(), key=lambda file: int(file.name))]
+    assert run.status == status, (run.status, reports)
     return run, reports
 
 
