@@ -7,8 +7,9 @@ usage: bench.py BUILD_DIR [--short | --full] [--only SECTION[,SECTION]...] [--ro
 --short is quick and only shows that everything works; --full takes long, and each workload makes at
 least 1 GB of records. Sections: calls (what a call costs, and for other tracers), programs (real
 ones), trade_off (what leaving out short functions saves), hooks (single ones), startup, reader,
-control (a service that is steered meanwhile). The report goes to FOLDER/performance.md, the figures to FOLDER/results.json; --update-document also puts it into
-docs/performance.md. With --check, ends with 1 when autotrace did not account for a call.
+control (a service that is steered meanwhile). The report goes to FOLDER/performance.md, the figures
+to FOLDER/results.json; --update-document also puts it into docs/performance.md. With --check, ends
+with 1 when autotrace did not account for a call.
 """
 
 import argparse

@@ -77,23 +77,26 @@ class RealPrograms:
         self.factor = factor
 
     def measure(self, say):
-        flags = run_measured([str(self.tools.autotracer), 'flags', '--compiler',
-                              CXX_COMPILERS['gcc']], self.folder).stdout
-        self.floor = compile_hooks('floor_hooks', self.folder)
-        self.counter = compile_hooks('counting_hooks', self.folder)
         results = []
         for program in self.programs:
             if not program.needs.exists():
                 results.append({'title': program.title, 'missing': str(program.needs)})
                 continue
             say(f'{program.name}: building')
-            for build in ('plain', 'hooked'):
-                program.compile(build, self.folder, shlex.split(flags))
-            results.append(self._program(program, flags.strip(), say))
+            results.append(self.measure_program(program, say))
         return results
 
-    def _program(self, program, flags, say):
-        tracers = own_tracers(self.tools, self.floor, min_duration='1us') + program_peers()
+    def flags(self, *options):
+        """What compiles in the hooks."""
+        command = [str(self.tools.autotracer), 'flags', '--compiler', CXX_COMPILERS['gcc'], *options]
+        return shlex.split(run_measured(command, self.folder).stdout)
+
+    def measure_program(self, program, say):
+        flags = self.flags()
+        for build in ('plain', 'hooked'):
+            program.compile(build, self.folder, flags)
+        floor = compile_hooks('floor_hooks', self.folder)
+        tracers = own_tracers(self.tools, floor, min_duration='1us') + program_peers()
         arguments = [str(program.rounds * self.factor)]
         rows = {tracer.name: {'rounds': [], 'command': tracer.shown_command(program, arguments)}
                 for tracer in tracers if tracer.why_not() is None}
@@ -107,7 +110,7 @@ class RealPrograms:
             for tracer in tracers:
                 tracer.close()
         return {'title': program.title, 'name': program.name, 'modules': program.modules,
-                'flags': flags, 'calls': self._count_calls(program, arguments), 'rows': rows}
+                'flags': ' '.join(flags), 'calls': self._count_calls(program, arguments), 'rows': rows}
 
     def _run(self, tracer, program, arguments, rows, is_last):
         try:
@@ -125,8 +128,9 @@ class RealPrograms:
             tracer.clear(self.folder)
 
     def _count_calls(self, program, arguments):
+        counter = compile_hooks('counting_hooks', self.folder)
         finished = run_measured([program.path('hooked'), *arguments], self.folder,
-                                LD_PRELOAD=str(self.counter))
+                                LD_PRELOAD=str(counter))
         return int(re.search(r'hooked calls: (\d+)', finished.stderr).group(1))
 
 

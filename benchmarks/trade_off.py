@@ -7,12 +7,11 @@ calls that are recorded, of those that were made; and of its long calls those th
 recorded when functions fall quiet.)
 """
 
-import shlex
 import statistics
 
 import markdown
 from measured_run import run_measured
-from programs import CXX_COMPILERS, programs
+from programs import RealPrograms
 from tracers import Autotrace, Tracer
 
 MIN_DURATION = '1us'
@@ -29,63 +28,47 @@ DROPS = {'plugin_none': 'no leaves', 'plugin_inline': 'inline leaves (default)',
          'plugin_all': 'all leaves'}
 
 
-class TradeOff:
+class TradeOff(RealPrograms):
     """A section of the report."""
 
-    def __init__(self, root, tools, folder, rounds, factor):
-        self.programs = programs(root / 'build')
-        self.tools = tools
-        self.folder = folder
-        self.rounds = rounds
-        self.factor = factor
-
-    def measure(self, say):
-        results = []
-        for program in self.programs:
-            if not program.needs.exists():
-                results.append({'title': program.title, 'missing': str(program.needs)})
-                continue
-            say(f'{program.name}: building')
-            flags = {'hooked': self._flags('--no-plugin')}
-            for build, leaves in LEAVES.items():
-                flags[build] = self._flags('--modules', program.modules, '--leaves', leaves)
-            if not any('-fplugin=' in word for word in flags['plugin_none']):
-                return [{'title': 'Real programs', 'missing': 'the compiler plugin'}]
-            for build in ('plain', *flags):
-                program.compile(build, self.folder, flags.get(build, []))
-            results.append(self._program(program, say))
-        return results
-
-    def _flags(self, *options):
-        command = [str(self.tools.autotracer), 'flags', '--compiler', CXX_COMPILERS['gcc'], *options]
-        return shlex.split(run_measured(command, self.folder).stdout)
-
-    def _program(self, program, say):
+    def measure_program(self, program, say):
+        flags = {'hooked': self.flags('--no-plugin')}
+        for build, leaves in LEAVES.items():
+            flags[build] = self.flags('--modules', program.modules, '--leaves', leaves)
+        if not any('-fplugin=' in word for word in flags['plugin_none']):
+            return {'title': program.title, 'missing': 'the compiler plugin'}
+        for build in ('plain', *flags):
+            program.compile(build, self.folder, flags.get(build, []))
         arguments = [str(program.rounds * self.factor)]
         rows = self._rows()
         results = {name: {'nanos': [], 'command': tracer.shown_command(program, arguments)}
                    for name, tracer in rows.items()}
-        longer = {}  # calls of MIN_DURATION or more, by row and function
+        longer = {}
         for number in range(self.rounds):
             say(f'{program.name}, round {number + 1} of {self.rounds}')
             for name, tracer in rows.items():
-                outcome = tracer.run(program, arguments, self.folder)
-                results[name]['nanos'].append(outcome.printed['nanos'])
-                results[name]['dropped'] = outcome.dropped
-                if number == 0 and name not in ('uninstrumented', *INERT):
-                    longer[name] = self._calls_by_function()
-                tracer.clear(self.folder)
-        made = {}
-        for build in ('hooked', *LEAVES):
-            say(f'{program.name}: counting the calls of {build}')
-            made[build] = self._count(program, build)
-        for name, tracer in rows.items():
-            if name in longer:
-                results[name]['share'] = share(
-                    longer[REFERENCE], made['hooked'], made[tracer.build], longer[name],
-                    longer[row_name(tracer.build, 0)])
+                self._measure_once(program, tracer, arguments, results[name], longer)
+        say(f'{program.name}: counting calls')
+        self._add_shares(rows, results, longer,
+                         {build: self._count(program, build) for build in ('hooked', *LEAVES)})
         return {'title': program.title, 'name': program.name, 'modules': program.modules,
                 'rows': results}
+
+    def _measure_once(self, program, tracer, arguments, result, longer):
+        """Adds to `result`, and once to `longer`: calls of MIN_DURATION or more, by function."""
+        outcome = tracer.run(program, arguments, self.folder)
+        result['nanos'].append(outcome.printed['nanos'])
+        result['dropped'] = outcome.dropped
+        if outcome.dropped is not None and tracer.name not in longer:
+            longer[tracer.name] = self._calls_by_function()
+        tracer.clear(self.folder)
+
+    @staticmethod
+    def _add_shares(rows, results, longer, made):
+        for name in longer:
+            build = rows[name].build
+            results[name]['share'] = share(longer[REFERENCE], made['hooked'], made[build],
+                                           longer[name], longer[row_name(build, 0)])
 
     def _rows(self):
         settings = {'AUTOTRACE_MIN_DURATION': MIN_DURATION}
