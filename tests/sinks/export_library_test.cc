@@ -304,6 +304,9 @@ TEST_CASE("what cannot work is refused with a reason") {
         std::string::npos);
 }
 
+// The address sanitizer's allocator takes no care of a fork: a lock that one of the exporter's
+// threads holds at that moment stays locked in the child.
+#if !defined(__SANITIZE_ADDRESS__)
 TEST_CASE("in a forked child an exporter does nothing and does not hang") {
   const Receiver receiver;
   Exporter exporter(receiver.url());
@@ -323,6 +326,7 @@ TEST_CASE("in a forked child an exporter does nothing and does not hang") {
   exporter.Close(60 * kSecond);
   CHECK(Summary(receiver) == "requests=1 largest=1 spans=1 traces=1 roots=1 orphans=0\n");
 }
+#endif
 
 TEST_CASE("the library exports the functions of its interface and nothing else") {
   const ProgramResult result =
