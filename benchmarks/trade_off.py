@@ -84,8 +84,8 @@ class TradeOff(RealPrograms):
         return rows
 
     def _count(self, program, build):
-        """Of calls that are all recorded, one round: by function."""
-        tracer = Autotrace('all', self.tools, {'AUTOTRACE_RING_SIZE': '1GiB'}, build)
+        """Of calls that are all recorded, one round: by function. In a ring that holds them all."""
+        tracer = Autotrace('all', self.tools, {'AUTOTRACE_RING_SIZE': '2GiB', 'AUTOTRACE_THREAD': '0'}, build)
         if (dropped := tracer.run(program, ['1'], self.folder).dropped) > 0:
             raise RuntimeError(f'{dropped} calls of {program.name} were dropped')
         calls = self._calls_by_function()
