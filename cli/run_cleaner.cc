@@ -24,6 +24,7 @@
 #include "exporter/process_info.h"
 #include "exporter/process_liveness.h"
 #include "exporter/run_files.h"
+#include "exporter/run_names.h"
 #include "filters/config_loader.h"
 #include "runtime/control_page.h"
 #include "runtime/trace_format.h"
@@ -82,7 +83,7 @@ absl::Status CheckIsRun(int folder, const std::string& path,
     struct stat facts;
     if (fstatat(folder, name.c_str(), &facts, AT_SYMLINK_NOFOLLOW) != 0) continue;
     if (S_ISDIR(facts.st_mode)) return refuse(Concat("holds a folder (", name, ")"));
-    if (!name.ends_with(".seg")) continue;
+    if (!name.ends_with(exporter::kSegmentSuffix)) continue;
     if (!HasSegmentMagic(folder, name)) {
       return refuse(Concat("holds ", name, ", which is no segment of a run"));
     }
@@ -192,8 +193,9 @@ absl::Status RemoveRun(const exporter::Run& run) {
   if (!folder.ok()) return folder.status();
   std::vector<std::string> names = NamesIn(folder->get());
   // Segments go last: if the command is killed meanwhile, what is left is a run.
-  std::stable_partition(names.begin(), names.end(),
-                        [](const std::string& name) { return !name.ends_with(".seg"); });
+  std::stable_partition(names.begin(), names.end(), [](const std::string& name) {
+    return !name.ends_with(exporter::kSegmentSuffix);
+  });
   const int descriptor = dirfd(folder->get());
   if (absl::Status status = CheckIsRun(descriptor, run.path, names); !status.ok()) return status;
   for (const std::string& name : names) {

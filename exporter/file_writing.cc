@@ -23,6 +23,10 @@ absl::Status WriteAll(int file, std::string_view bytes) {
   return absl::OkStatus();
 }
 
+bool KeepOwner(int file, uid_t owner, gid_t group) {
+  return geteuid() != 0 || owner == 0 || fchown(file, owner, group) == 0;
+}
+
 absl::Status SyncFolder(const std::string& path) {
   const FileHandle folder(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   return folder.get() >= 0 && fsync(folder.get()) == 0 ? absl::OkStatus() : ErrnoStatus(path);

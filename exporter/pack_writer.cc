@@ -9,6 +9,7 @@
 #include "exporter/file_writing.h"
 #include "exporter/pack_cuts.h"
 #include "exporter/pack_frame.h"
+#include "exporter/run_names.h"
 #include "runtime/block_stream.h"
 
 namespace autotrace::exporter {
@@ -56,7 +57,7 @@ absl::Status PackWriter::Begin() {
 }
 
 absl::Status PackWriter::AddMember(const std::string& name, ByteSource* source) {
-  const bool is_segment = name.ends_with(".seg");
+  const bool is_segment = name.ends_with(kSegmentSuffix);
   const uint64_t size = source->size();
   Window window(source);
   for (uint64_t offset = 0; offset < size;) {

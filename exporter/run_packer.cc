@@ -34,7 +34,7 @@ absl::Status CannotWrite(const std::string& path, const absl::Status& why) {
 // A file that is not under its name yet, and goes with the object if it does not come under it.
 class Draft {
  public:
-  // In the folder where `path` is to be. When root packs somebody's run, it stays theirs.
+  // In the folder where `path` is to be.
   static absl::StatusOr<Draft> Make(const std::string& path, const PackedFolder& model) {
     Draft draft;
     const FileHandle folder(open(FolderOf(path).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
@@ -46,8 +46,7 @@ class Draft {
     draft.path_ = FolderOf(path) + name;
     // So that who removes what was left leaves it alone.
     flock(draft.file_.get(), LOCK_EX | LOCK_NB);
-    if (geteuid() == 0 && model.owner() != 0 &&
-        fchown(draft.file_.get(), model.owner(), model.group()) != 0) {
+    if (!KeepOwner(draft.file_.get(), model.owner(), model.group())) {
       return ErrnoStatus("cannot write " + path);
     }
     return draft;

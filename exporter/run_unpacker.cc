@@ -58,10 +58,8 @@ class Unpacker {
     if (written != member.size) return Damaged();
     return fsync(file.get()) == 0 ? absl::OkStatus() : ErrnoStatus(name);
   }
-  // When root unpacks somebody's run, it stays theirs.
   absl::Status GiveAway(int file) const {
-    if (geteuid() != 0 || owner_ == 0) return absl::OkStatus();
-    if (fchown(file, owner_, static_cast<gid_t>(-1)) == 0) return absl::OkStatus();
+    if (KeepOwner(file, owner_, static_cast<gid_t>(-1))) return absl::OkStatus();
     return ErrnoStatus("cannot give away what was unpacked");
   }
   absl::Status Damaged() const {

@@ -183,8 +183,8 @@ std::vector<ConfigKey> FilterKeys() {
        "AUTOTRACE_QUIET_AFTER",
        {},
        "a function whose first so many calls were all too short to be kept is not recorded any "
-       "more, "
-       "and loses its hooks; 0: never; `auto`: 10000 with `min_duration_mode: function`, else "
+       "more, and loses its hooks; 0: never; `auto`: 10000 with `min_duration_mode: function`, "
+       "else "
        "never",
        [](const YamlValue& value, Config* config, ValueError* error) {
          bool by_mode = false;

@@ -144,7 +144,7 @@ void HookEraser::RestoreAll() {
   for (const auto& [address, site] : sites_) {
     if (site.erased) pending_[site.module].push_back(address);
   }
-  Apply({});
+  Apply();
 }
 
 void HookEraser::Forget(const Module& module) {

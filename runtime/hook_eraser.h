@@ -89,7 +89,6 @@ class HookEraser {
   const LinkedBinary& BinaryOf(const Module& module);
   void Look(Body* body);
   void LookAgain();
-  void Want(uint64_t address, bool erased);
   bool IsWanted(uint64_t function) const;
   void LookAtClosing(const OpenFunctions& open);
   bool MayErase(const HookSite& hook) const;

@@ -23,9 +23,8 @@ void HookErasing::WhileThereIsMemory(Work work) {
 }
 
 bool HookErasing::IsWanted(const SeenHook& hook) const {
-  if (!decided_again_ && !hook.has_effect) return false;
   return decided_again_ ? decider_->HasEffect(*hook.module, hook.function)
-                        : !decider_->IsQuiet(hook.function);
+                        : hook.has_effect && !decider_->IsQuiet(hook.function);
 }
 
 // Whether it was wanted in between is not remembered: what is open is looked at once too often.

@@ -356,9 +356,10 @@ class Recorder {
   void CloseFastPathsAgain();
   // Has another thread gone on with the calls of the stack that this one was on last? It may have
   // left the stack again, and this one come back to it, without a hook.
-  bool HasLostStack() const {
-    const CallStack* stack = stack_.load(std::memory_order_relaxed);
-    return stack != nullptr && CallStack::HolderOf(stack->state.load(std::memory_order_acquire)) !=
+  bool HasLostStack() const { return !Holds(stack_.load(std::memory_order_relaxed)); }
+  // Null: the thread's own stack, which nobody else takes.
+  bool Holds(const CallStack* stack) const {
+    return stack == nullptr || CallStack::HolderOf(stack->state.load(std::memory_order_acquire)) ==
                                    reinterpret_cast<uintptr_t>(this);
   }
   OpenCalls Calls() const;

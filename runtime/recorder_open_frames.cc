@@ -73,9 +73,7 @@ size_t Recorder::CopyOpenFrames(std::string* frames, size_t limit, uint64_t trac
   if (switches % 2 != 0) return 0;
   // Another thread may have gone on where this one was, and its recorder has them now.
   const CallStack* stack = stack_.load(std::memory_order_acquire);
-  if (stack != nullptr && CallStack::HolderOf(stack->state) != reinterpret_cast<uintptr_t>(this)) {
-    return 0;
-  }
+  if (!Holds(stack)) return 0;
   StackSegment* const first_segment = first_segment_.load(std::memory_order_acquire);
   const size_t before = frames->size();
   size_t count = 0;
@@ -118,16 +116,12 @@ bool Recorder::VisitOpenFunctions(
   const uint32_t switches = switches_.load(std::memory_order_acquire);
   if (switches % 2 != 0) return false;
   const CallStack* stack = stack_.load(std::memory_order_acquire);
-  const auto has_lost_stack = [&] {
-    return stack != nullptr &&
-           CallStack::HolderOf(stack->state) != reinterpret_cast<uintptr_t>(this);
-  };
   const auto visit_frame = [&](const Frame& frame, uint64_t function) {
     if (function != kNoFunction) visit(function & format::kAddressMask, frame.start.Look());
     return true;
   };
   // What another thread has taken is visited there.
-  if (!has_lost_stack()) {
+  if (Holds(stack)) {
     VisitFrames(first_segment_.load(std::memory_order_acquire), &top_, visit_frame);
   }
   // What is open on the thread's own stack while it is on another one does not change.

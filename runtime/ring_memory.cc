@@ -260,7 +260,7 @@ bool Ring::ReserveOpenFrames() {
 bool Ring::Unpark(uint32_t count) {
   for (; count > 0 && !parked_.empty(); --count) {
     Chunk* unparked = chunk(parked_.back());
-    if (madvise(unparked, header_->chunk_size, MADV_POPULATE_WRITE) != 0) return false;
+    if (!GiveMemory(reinterpret_cast<char*>(unparked), header_->chunk_size)) return false;
     is_parked_[parked_.back()] = false;
     parked_.pop_back();
     Free(unparked);

@@ -126,7 +126,8 @@ class Session {
   Spool::Outcome CloseExport();
   void TellOfUnsent(const Spool::Outcome& outcome) const;
   void WriteSummary();
-  std::vector<std::string> QuietNames(size_t limit) const;
+  // A line for each of so many quiet functions, and one for all others, each after a newline.
+  std::string QuietNames(size_t most) const;
   void WarnOfUnmatchedPatterns() const;
   filters::DroppedMatch FindDropped(const filters::Pattern& pattern) const;
 

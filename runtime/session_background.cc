@@ -35,6 +35,7 @@ constexpr uint64_t kFirstHousekeepingInterval = kMillisecond;
 // A ring that was not used more than this for so long gives memory back.
 constexpr double kQuietUse = 1.0 / 16;
 constexpr uint64_t kQuietTime = 2000 * kMillisecond;
+constexpr size_t kMostQuietInSummary = 20;
 
 // For the program's end, which may come on any thread.
 std::string NameOnSmallStack(std::string_view linker_name) {
@@ -248,7 +249,8 @@ void Session::WriteSummary() {
   facts.functions = decider_.functions().count();
   facts.hooks = erasing_.counts();
   facts.why_no_hooks_erased = erasing_.reason();
-  facts.quiet = QuietNames(SIZE_MAX);
+  facts.quiet = quiet_.functions().size();
+  facts.quiet_names = QuietNames(kMostQuietInSummary);
   for (int i = 0; i < static_cast<int>(format::Counter::kCount); ++i) {
     facts.counters[i] = shared_.ring.header()->counters[i].load(std::memory_order_relaxed);
   }
@@ -274,18 +276,22 @@ void Session::WriteSummary() {
 }
 
 // Also for the program's end.
-std::vector<std::string> Session::QuietNames(size_t limit) const {
-  std::vector<std::string> names;
-  for (const QuietFunction& quiet : quiet_.functions()) {
-    if (names.size() == limit) break;
+std::string Session::QuietNames(size_t most) const {
+  const std::vector<QuietFunction>& functions = quiet_.functions();
+  std::string lines;
+  for (size_t i = 0; i < functions.size() && i < most; ++i) {
+    const Module& module = *functions[i].module;
     symbolizer::Symbol symbol;
-    std::string name = "a function without a symbol";
-    if (quiet.module->image.FindFunction(quiet.function - quiet.module->load_bias, &symbol)) {
-      name = NameOnSmallStack(symbol.name);
-    }
-    names.push_back(name + " after " + std::to_string(quiet.calls) + " calls");
+    lines += "\n  ";
+    lines += module.image.FindFunction(functions[i].function - module.load_bias, &symbol)
+                 ? NameOnSmallStack(symbol.name)
+                 : "a function without a symbol";
+    lines += " after " + std::to_string(functions[i].calls) + " calls";
   }
-  return names;
+  if (functions.size() > most) {
+    lines += "\n  and " + std::to_string(functions.size() - most) + " more";
+  }
+  return lines;
 }
 
 void Session::WarnOfUnmatchedPatterns() const {

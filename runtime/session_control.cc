@@ -38,8 +38,7 @@ bool ReadSetting(const std::string& key, const std::string& value, filters::Conf
   if (variable.empty()) {
     *error = key +
              ": cannot be changed while the program runs; modules, exclude, min_duration and "
-             "quiet_after "
-             "can";
+             "quiet_after can";
     return false;
   }
   const filters::LoadResult loaded = filters::LoadConfig(
@@ -145,10 +144,10 @@ std::string Session::StatusText() const {
           std::to_string(hooks.functions) + " functions";
   if (!erasing_.reason().empty()) text += " (" + erasing_.reason() + ")";
   const size_t quiet = quiet_.functions().size();
-  if (quiet > 0)
-    text += "\nquiet: " + std::to_string(quiet) + (quiet == 1 ? " function" : " functions");
-  for (const std::string& name : QuietNames(kMostNames)) text += "\n  " + name;
-  if (quiet > kMostNames) text += "\n  and " + std::to_string(quiet - kMostNames) + " more";
+  if (quiet > 0) {
+    text += "\nquiet: " + std::to_string(quiet) + (quiet == 1 ? " function" : " functions") +
+            QuietNames(kMostNames);
+  }
   return text;
 }
 

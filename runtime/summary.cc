@@ -37,18 +37,6 @@ std::string HooksText(const ErasedHooks& hooks) {
   return text;
 }
 
-std::string QuietText(const std::vector<std::string>& functions) {
-  constexpr size_t kMost = 20;
-  std::string text = std::to_string(functions.size()) +
-                     (functions.size() == 1 ? " function" : " functions") +
-                     " not recorded any more, always shorter than min_duration:";
-  for (size_t i = 0; i < functions.size() && i < kMost; ++i) text += "\n  " + functions[i];
-  if (functions.size() > kMost) {
-    text += "\n  and " + std::to_string(functions.size() - kMost) + " more";
-  }
-  return text;
-}
-
 }  // namespace
 
 std::string SummaryText(const SummaryFacts& facts) {
@@ -70,7 +58,10 @@ std::string SummaryText(const SummaryFacts& facts) {
   if (!facts.why_no_hooks_erased.empty()) {
     text += "\nno hooks erased: " + facts.why_no_hooks_erased;
   }
-  if (!facts.quiet.empty()) text += "\n" + QuietText(facts.quiet);
+  if (facts.quiet > 0) {
+    text += "\n" + std::to_string(facts.quiet) + (facts.quiet == 1 ? " function" : " functions") +
+            " not recorded any more, always shorter than min_duration:" + facts.quiet_names;
+  }
   if (!facts.endpoint.empty()) text += "\nsent to " + facts.endpoint;
   if (!facts.run_path.empty()) {
     text +=

@@ -19,7 +19,8 @@ struct SummaryFacts {
   uint64_t counters[static_cast<int>(format::Counter::kCount)] = {};
   ErasedHooks hooks;
   std::string why_no_hooks_erased;  // empty: they were, or nothing was to be erased
-  std::vector<std::string> quiet;   // functions that fell quiet, with their calls
+  uint64_t quiet = 0;               // functions that fell quiet
+  std::string quiet_names;          // lines about them, each after a newline
   std::string run_path;             // empty: not recorded to disk
   std::string endpoint;             // empty: not exported
 };

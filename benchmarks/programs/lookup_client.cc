@@ -1,7 +1,6 @@
 // Asks lookup_service one question after the other. Arguments: the socket's path. For each line on
 // standard input it prints a line: the questions asked since the line before, the wrong answers and
 // missing ones among them, and the nanoseconds that have passed.
-#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
