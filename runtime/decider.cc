@@ -7,6 +7,7 @@
 #include "runtime/module_payload.h"
 #include "runtime/own_stack.h"
 #include "runtime/recorder.h"
+#include "runtime/uncancelled.h"
 #include "symbolizer/function_name.h"
 
 namespace autotrace {
@@ -149,6 +150,7 @@ Decider::Decider(const filters::Config& config, const filters::FunctionFilter* f
 
 uint16_t Decider::Decide(uint64_t function, uint64_t frame_address, Recorder* recorder,
                          format::Counter* lost) {
+  const Uncancelled until_decided;
   // While libraries are being closed this is where every call of a function that may go comes.
   const ModuleTable::Sight sight = modules_->See(function);
   if (sight.told) {

@@ -228,6 +228,7 @@ void Recorder::LeaveSpecial(Frame* frame, uint64_t end, uint16_t flags) {
 }
 
 void Recorder::EndFrame(Frame* frame, uint64_t end, uint16_t flags, ThrownException* exception) {
+  NoteEnding(frame);
   const uint16_t bits = DecisionOf(frame->function);
   // Time stamp counters of different processors may be a few ticks apart.
   end = std::max<uint64_t>(end, frame->start);

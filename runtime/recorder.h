@@ -155,6 +155,7 @@ class Recorder {
             0)) {
       return false;
     }
+    NoteEnding(frame);
     const uint64_t duration = FastNow() - frame->start;
     uint64_t sequence = frame->sequence;
     if (duration < shared_->Threshold(DecisionOf(frame->function)) && sequence == 0) {
@@ -286,6 +287,12 @@ class Recorder {
   void Publish(Frame* top) {
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     __atomic_store_n(&top_, top, __ATOMIC_RELEASE);
+  }
+
+  // From here on a handler that interrupts this hook has nothing to do with this frame.
+  void NoteEnding(Frame* frame) {
+    __atomic_store_n(&ending_, frame, __ATOMIC_RELAXED);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
   }
 
   // Is a sequence all that this frame needs to be the parent of a span that is kept? That is so for
@@ -425,6 +432,7 @@ class Recorder {
   Recorder* inner_of_others_;
   uint64_t fast_low_;   // the stack that the thread is on, as far as entries and exits may take the
   uint64_t fast_size_;  // fast path; nothing with a slow clock
+  Frame* ending_;       // what was ended last, or is being ended if it is still on top
   // ---- Wiped from here on, see WipedOffset.
   Frame* limit_;              // null while entries must take the slow path
   uint64_t* write_;           // next free word of the chunk

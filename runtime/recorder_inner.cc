@@ -3,8 +3,8 @@
 //
 // What the handler calls is recorded by another recorder, since the one of the hook may be in the
 // middle of anything, and stands below what the hook's recorder has open: as if the signal had come
-// right before the entry, or right after the exit, that it interrupted. There are two such
-// recorders, so that a handler knows which of the two it was.
+// right before or right after the entry or the exit that it interrupted. There are two such
+// recorders: what one of exits says of the frame on top (Recorder::ending_) is old in an entry.
 #include <stddef.h>
 #include <string.h>
 
@@ -35,8 +35,8 @@ size_t Recorder::WipedOffset() { return offsetof(Recorder, limit_); }
 // the slow path, which begins it.
 OuterParent Recorder::ParentOfHandler(Recorder* inner) {
   if (switches_.load(std::memory_order_relaxed) % 2 != 0) return {};
-  Frame* parent = NearestSpan(top_);
-  if (inner == inner_of_others_ && parent != nullptr) parent = NearestSpan(parent);
+  const bool is_ending = inner == inner_of_others_ && ending_ == top_ - 1;
+  Frame* parent = NearestSpan(is_ending ? ending_ : top_);
   if (parent == nullptr) return outer_;
   Frame* root = RootFrame();
   if (root_ == nullptr) write_fast_end_ = nullptr;

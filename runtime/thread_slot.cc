@@ -4,6 +4,7 @@
 
 #include "runtime/session.h"
 #include "runtime/thread_stack.h"
+#include "runtime/uncancelled.h"
 
 namespace autotrace {
 
@@ -25,6 +26,7 @@ Recorder* RecorderForThisThread() {
     session->shared().ring.Count(format::Counter::kDroppedInHook);
     return nullptr;
   }
+  const Uncancelled until_made;
   // A signal handler that interrupts this records nothing.
   ++t_slot.internal;
   ThreadRecorders* recorders =

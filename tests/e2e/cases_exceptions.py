@@ -297,6 +297,16 @@ def threads_that_are_cancelled_at_any_moment_end_their_calls(test, build):
             assert names in (["is_busy", "cleans_up"], ["is_busy", "leaf", "cleans_up"]), names
 
 
+@case(TRAP_BUILDS)
+def threads_that_are_cancelled_in_first_calls_end_as_they_would(test, build):
+    run = test.run(test.program(build, "cancelled_first_calls.c", flags=["-g"]),
+                   modules="lib:cancelled_first_calls")
+    assert run.stdout == "done\n", run.stdout
+    assert run.forest().roots[-1].name == "run"
+    # Each of them was called once more at the end.
+    assert len({span.name for span in run.forest().spans}) == 1024 + 1
+
+
 @case(BOTH_COMPILERS)
 def a_throw_takes_no_descriptor_and_makes_no_system_call(test, build):
     for name, link in (("confined", []), ("confined_static_libstdcxx", ["-static-libstdc++"])):

@@ -28,7 +28,7 @@ class InterruptedThread : public FakeThread {
   }
   // What a handler calls while an entry hook is at its beginning.
   void InterruptEntry(char name) { Handle(&inner_[0], name); }
-  // While another one is, an exit's for example: the call that ends is still open.
+  // While another one is, an exit's for example: before the call has ended, or after.
   void InterruptExit(char name) { Handle(&inner_[1], name); }
   void HandlerEnters(char name) { inner_[1].Enter(FunctionOf(name), 1, stack_pointer() - 512); }
 
@@ -58,16 +58,32 @@ TEST_CASE("a handler that interrupts an entry stands below the caller") {
   CHECK(program.Trees() == "a(b(@h) @i @j)");
 }
 
-TEST_CASE("a handler that interrupts an exit stands beside the call that ends") {
+TEST_CASE("a handler that interrupts the beginning of an exit stands in the call that will end") {
   FakeProgram program(EitherClock());
   InterruptedThread thread(&program);
   thread.Enter('a');
   thread.Enter('b');
   thread.InterruptExit('h');
   thread.Leave('b');
-  thread.InterruptExit('i');
   thread.Leave('a');
-  CHECK(program.Trees() == "a(b @h) | i");
+  CHECK(program.Trees() == "a(b(@h))");
+}
+
+TEST_CASE("a handler that interrupts the end of an exit stands beside the call that has ended") {
+  FakeProgram program(EitherClock());
+  InterruptedThread thread(&program);
+  thread.Call('a', [&] {
+    thread.Call('b');
+    thread.InterruptExit('h');
+    thread.Call('c', [&] {
+      thread.Call('d');
+      thread.Call('e');
+      thread.InterruptExit('i');
+    });
+    thread.InterruptExit('j');
+  });
+  thread.InterruptExit('k');
+  CHECK(program.Trees() == "a(b @h c(d e @i) @j) | k");
 }
 
 TEST_CASE("what a handler in a hook stands below is kept, however short") {
