@@ -1,7 +1,7 @@
 """Real programs with the compiler plugin: what leaving out short functions saves, and what it loses.
 
-A point of the curve is how many leaves the plugin drops, and after how many short calls a function
-falls quiet. What is lost is measured against the program without the plugin: of its calls that took
+A point of the curve is how many leaves the plugin drops, whether it is given a profile of what was
+short in a run before, and after how many short calls a function falls quiet. What is lost is measured against the program without the plugin: of its calls that took
 1 us or longer there, the share whose function still records such calls. (Per function: those of its
 calls that are recorded, of those that were made; and of its long calls those that are still
 recorded when functions fall quiet.)
@@ -22,10 +22,13 @@ POINTS = (
     ('plugin_inline', 0), ('plugin_inline', 100_000), ('plugin_inline', 10_000),
     ('plugin_inline', 1_000),
     ('plugin_all', 0), ('plugin_all', 10_000),
+    ('profile', 0), ('profile', 10_000),
 )
 LEAVES = {'plugin_none': 'none', 'plugin_inline': 'inline', 'plugin_all': 'all'}
+PROFILE = 'profile'  # this build has one, and is otherwise the next
+PROFILED = 'plugin_inline'
 DROPS = {'plugin_none': 'no leaves', 'plugin_inline': 'inline leaves (default)',
-         'plugin_all': 'all leaves'}
+         'plugin_all': 'all leaves', PROFILE: 'profile'}
 
 
 class TradeOff(RealPrograms):
@@ -39,6 +42,9 @@ class TradeOff(RealPrograms):
             return {'title': program.title, 'missing': 'the compiler plugin'}
         for build in ('plain', *flags):
             program.compile(build, self.folder, flags.get(build, []))
+        say(f'{program.name}: profile')
+        flags[PROFILE] = self._profile(program)
+        program.compile(PROFILE, self.folder, flags[PROFILE])
         arguments = [str(program.rounds * self.factor)]
         rows = self._rows()
         results = {name: {'nanos': [], 'command': tracer.shown_command(program, arguments)}
@@ -50,9 +56,21 @@ class TradeOff(RealPrograms):
                 self._measure_once(program, tracer, arguments, results[name], longer)
         say(f'{program.name}: counting calls')
         self._add_shares(rows, results, longer,
-                         {build: self._count(program, build) for build in ('hooked', *LEAVES)})
+                         {build: self._count(program, build)
+                          for build in ('hooked', *LEAVES, PROFILE)})
         return {'title': program.title, 'name': program.name, 'modules': program.modules,
                 'rows': results}
+
+    def _profile(self, program):
+        """The flags that compile with what one round of the program showed."""
+        tracer = Autotrace('all', self.tools, {'AUTOTRACE_RING_SIZE': '2GiB', 'AUTOTRACE_THREAD': '0'}, PROFILED)
+        tracer.run(program, ['1'], self.folder)
+        profile = f'{program.name}.profile'
+        run_measured([str(self.tools.autotracer), 'profile', '--min-duration', MIN_DURATION, '-o', profile],
+                     self.folder)
+        tracer.clear(self.folder)
+        return self.flags('--modules', program.modules, '--leaves', LEAVES[PROFILED], '--profile',
+                          profile)
 
     def _measure_once(self, program, tracer, arguments, result, longer):
         """Adds to `result`, and once to `longer`: calls of MIN_DURATION or more, by function."""
@@ -74,8 +92,7 @@ class TradeOff(RealPrograms):
         settings = {'AUTOTRACE_MIN_DURATION': MIN_DURATION}
         rows = {
             'uninstrumented': Tracer('uninstrumented', 'plain'),
-            INERT[0]: Autotrace(INERT[0], self.tools, None, 'plugin_inline'),
-            INERT[1]: Autotrace(INERT[1], self.tools, None, 'hooked'),
+            **{name: Autotrace(name, self.tools, None, build) for name, build in INERT.items()},
         }
         for build, quiet in (('hooked', 0), ('hooked', 10_000), *POINTS):
             name = row_name(build, quiet)
@@ -97,7 +114,8 @@ class TradeOff(RealPrograms):
         return calls_by_function(report.stdout)
 
 
-INERT = ('off, plugin', 'off, without plugin')
+INERT = {'off, plugin and profile': PROFILE, 'off, plugin': 'plugin_inline',
+         'off, without plugin': 'hooked'}
 
 
 def row_name(build, quiet):

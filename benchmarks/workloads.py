@@ -18,6 +18,7 @@ BUILDS = {
     'plugin_none': ('gcc', ['-finstrument-functions'], []),
     'plugin_inline': ('gcc', ['-finstrument-functions'], []),
     'plugin_all': ('gcc', ['-finstrument-functions'], []),
+    'profile': ('gcc', ['-finstrument-functions'], []),
     'debug': ('gcc', ['-finstrument-functions', '-g'], []),
     'pg': ('gcc', ['-pg'], []),
     'clang': ('clang', [], []),

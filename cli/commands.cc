@@ -105,6 +105,7 @@ int RunAutotracer(int argc, char** argv) {
     AddRecoverCommand(&app, &context);
     AddPushCommand(&app, &context);
     AddPackCommand(&app, &context);
+    AddProfileCommand(&app, &context);
     AddCtlCommand(&app, &context);
     return FlushOutput(Parse(&app, &context, std::vector<std::string>(argv + 1, argv + argc)));
   } catch (const std::exception& error) {

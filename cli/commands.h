@@ -34,6 +34,7 @@ void AddCleanCommand(CLI::App* app, CommandContext* context);
 void AddRecoverCommand(CLI::App* app, CommandContext* context);
 void AddPushCommand(CLI::App* app, CommandContext* context);
 void AddPackCommand(CLI::App* app, CommandContext* context);
+void AddProfileCommand(CLI::App* app, CommandContext* context);
 void AddCtlCommand(CLI::App* app, CommandContext* context);
 
 // The whole command: parses, runs, returns the exit code. Output goes to stdout and stderr.

@@ -34,6 +34,8 @@ struct HookRequest {
   bool use_plugin = true;            // where there is one
   std::vector<std::string> modules;  // each a comma-separated list of patterns
   std::string leaves;                // "inline", "all", "none"; empty: the plugin's default
+  std::string profile;               // path; empty: none
+  std::string profile_version;       // that it has
   bool for_cmake = false;            // which drops flags that it has seen before
 };
 

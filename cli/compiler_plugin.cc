@@ -45,6 +45,10 @@ std::vector<std::string> PluginFlags(CompilerKind kind, const std::string& plugi
   };
   if (!request.modules.empty()) tell(Concat("modules=", Join(request.modules, ",")));
   if (!request.leaves.empty()) tell(Concat("leaves=", request.leaves));
+  if (!request.profile.empty()) {
+    tell(Concat("profile=", request.profile));
+    tell(Concat("profile-version=", request.profile_version));
+  }
   return flags;
 }
 

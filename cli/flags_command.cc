@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "cli/messages.h"
 #include "cli/module_options.h"
 #include "cli/strings.h"
+#include "filters/profile.h"
 
 namespace autotrace::cli {
 namespace {
@@ -30,6 +32,18 @@ int PrintFlags(Options options) {
       PrintError(status);
       return kExitUsage;
     }
+  }
+  HookRequest& request = options.request;
+  if (!request.profile.empty()) {
+    filters::Profile profile;
+    std::string error;
+    if (!filters::ReadProfile(request.profile, &profile, &error)) {
+      PrintMessage(error);
+      return kExitUsage;
+    }
+    // The compiler may be started in another folder.
+    request.profile = std::filesystem::absolute(request.profile).lexically_normal().string();
+    request.profile_version = profile.version;
   }
   std::vector<std::string> flags;
   if (options.link) {
@@ -83,11 +97,17 @@ void AddFlagsCommand(CLI::App* app, CommandContext* context) {
                        "all, or none")
           ->type_name("WHICH")
           ->check(CLI::IsMember({"inline", "all", "none"}));
+  CLI::Option* profile =
+      command
+          ->add_option("--profile", options->request.profile,
+                       "no hooks in what was short when recorded; `autotracer profile` writes it")
+          ->type_name("FILE");
   command
       ->add_flag("!--no-plugin", options->request.use_plugin,
                  "do without the compiler plugin: hooks for every function")
       ->excludes(modules)
-      ->excludes(leaves);
+      ->excludes(leaves)
+      ->excludes(profile);
   command->add_flag("--link", options->link, "print the linker's flags instead");
   CLI::Option* cmake = command->add_flag("--cmake", options->cmake, "as a CMake list");
   CLI::Option* make = command->add_flag("--make", options->make, "quoted for a makefile");

@@ -32,8 +32,9 @@ std::string RunsFolder(const std::string& dir) {
       .config.dir;
 }
 
-absl::StatusOr<exporter::ReadStatistics> ReadRun(const exporter::Run& run, bool source_locations,
-                                                 exporter::SpanSink* sink) {
+absl::StatusOr<exporter::ReadStatistics> ReadRun(
+    const exporter::Run& run, bool source_locations, exporter::SpanSink* sink,
+    const std::function<void(const exporter::RunReader&)>& then) {
   exporter::ReadStatistics statistics;
   {
     ProgressBar bar("reading");
@@ -43,6 +44,7 @@ absl::StatusOr<exporter::ReadStatistics> ReadRun(const exporter::Run& run, bool 
     exporter::RunReader reader(run, options);
     if (absl::Status status = reader.Read(*sink); !status.ok()) return status;
     statistics = reader.statistics();
+    if (then) then(reader);
   }
   for (const std::string& warning : statistics.warnings) PrintWarning(warning);
   return statistics;

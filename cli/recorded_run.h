@@ -3,6 +3,7 @@
 #ifndef AUTOTRACE_CLI_RECORDED_RUN_H_
 #define AUTOTRACE_CLI_RECORDED_RUN_H_
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -21,8 +22,10 @@ std::string RunsFolder(const std::string& dir);
 
 // Reads all of `run` into `sink`, with a progress bar on stderr; warnings go there too. The
 // statistics' warnings are not empty when parts could not be read. Errors are the sink's.
-absl::StatusOr<exporter::ReadStatistics> ReadRun(const exporter::Run& run, bool source_locations,
-                                                 exporter::SpanSink* sink);
+// `then`, if any, is called before what spans pointed to goes.
+absl::StatusOr<exporter::ReadStatistics> ReadRun(
+    const exporter::Run& run, bool source_locations, exporter::SpanSink* sink,
+    const std::function<void(const exporter::RunReader&)>& then = nullptr);
 
 // kExitPartial when something could not be read.
 ExitCode ExitCodeOf(const exporter::ReadStatistics& statistics);

@@ -2,7 +2,7 @@
 # the runtime. Comes with find_package(autotrace) and with add_subdirectory()/FetchContent.
 #
 #   autotrace_instrument(<target>... [MODULES <pattern>...] [LEAVES inline|all|none]
-#                        [NO_DEBUG_INFO] [STATIC_RUNTIME])
+#                        [PROFILE <file>] [NO_DEBUG_INFO] [STATIC_RUNTIME])
 #
 #   <target>        executables and libraries of this project, in C, C++ or both. Static and object
 #                   libraries of this project that are linked into one of them are covered too,
@@ -15,6 +15,8 @@
 #                   decides alone.
 #   LEAVES          which functions without loop or call get no hooks: those that are defined inline
 #                   (the default), all, or none. Needs the plugin as well.
+#   PROFILE         what `autotracer profile` wrote: functions that were short when they were recorded
+#                   get no hooks. Needs the plugin as well.
 #   NO_DEBUG_INFO   leaves out -g. Spans then lack file and line, and compiler-made members are told
 #                   from written ones by name only.
 #   STATIC_RUNTIME  the executables among the targets are static: they get the runtime that records
@@ -42,7 +44,7 @@ cmake_policy(PUSH)
 cmake_policy(VERSION 3.16)
 
 function(autotrace_instrument)
-  cmake_parse_arguments(PARSE_ARGV 0 ARG "NO_DEBUG_INFO;STATIC_RUNTIME" "LEAVES" "MODULES")
+  cmake_parse_arguments(PARSE_ARGV 0 ARG "NO_DEBUG_INFO;STATIC_RUNTIME" "LEAVES;PROFILE" "MODULES")
   if(DEFINED AUTOTRACE AND NOT AUTOTRACE)
     return()
   endif()
@@ -51,6 +53,9 @@ function(autotrace_instrument)
   endif()
   if(ARG_LEAVES AND NOT ARG_LEAVES MATCHES "^(inline|all|none)$")
     message(FATAL_ERROR "autotrace_instrument: LEAVES is \"${ARG_LEAVES}\", not inline, all or none")
+  endif()
+  if(ARG_PROFILE)
+    _autotrace_read_profile(profile profile_version "${ARG_PROFILE}")
   endif()
   _autotrace_compile_options(options "${ARG_NO_DEBUG_INFO}")
   foreach(target IN LISTS ARG_UNPARSED_ARGUMENTS)
@@ -63,6 +68,10 @@ function(autotrace_instrument)
     _autotrace_add_modules(${target} "${ARG_MODULES}")
     if(ARG_LEAVES)
       set_property(TARGET ${target} PROPERTY AUTOTRACE_LEAVES ${ARG_LEAVES})
+    endif()
+    if(ARG_PROFILE)
+      set_property(TARGET ${target} PROPERTY AUTOTRACE_PROFILE "${profile}")
+      set_property(TARGET ${target} PROPERTY AUTOTRACE_PROFILE_VERSION ${profile_version})
     endif()
     # Kept on the target because the compilers' variables may not be visible where the linked
     # libraries are looked for.
@@ -209,11 +218,31 @@ endfunction()
 function(_autotrace_plugin_arguments result language)
   set(modules "$<TARGET_PROPERTY:AUTOTRACE_MODULES>")
   set(leaves "$<TARGET_PROPERTY:AUTOTRACE_LEAVES>")
+  set(profile "$<TARGET_PROPERTY:AUTOTRACE_PROFILE>")
+  set(version "$<TARGET_PROPERTY:AUTOTRACE_PROFILE_VERSION>")
   set(argument -fplugin-arg-autotrace)
   set(${result}
     "$<$<AND:$<COMPILE_LANGUAGE:${language}>,$<BOOL:${modules}>>:${argument}-modules=$<JOIN:${modules},$<COMMA>>>"
     "$<$<AND:$<COMPILE_LANGUAGE:${language}>,$<BOOL:${leaves}>>:${argument}-leaves=${leaves}>"
+    "$<$<AND:$<COMPILE_LANGUAGE:${language}>,$<BOOL:${profile}>>:${argument}-profile=${profile}>"
+    "$<$<AND:$<COMPILE_LANGUAGE:${language}>,$<BOOL:${profile}>>:${argument}-profile-version=${version}>"
     PARENT_SCOPE)
+endfunction()
+
+# The profile's absolute path and version. When it changes, the project is configured anew.
+function(_autotrace_read_profile path version file)
+  get_filename_component(absolute "${file}" ABSOLUTE)
+  set(first_line)
+  if(EXISTS ${absolute})
+    file(STRINGS ${absolute} first_line LIMIT_COUNT 1)
+  endif()
+  if(NOT first_line MATCHES "^# autotrace profile 1, version ([0-9a-f]+)$")
+    message(FATAL_ERROR "autotrace_instrument: PROFILE ${absolute} is not there, or is no profile: "
+      "`autotracer profile -o FILE` writes one")
+  endif()
+  set(${path} ${absolute} PARENT_SCOPE)
+  set(${version} ${CMAKE_MATCH_1} PARENT_SCOPE)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${absolute})
 endfunction()
 
 # Adds patterns to the target's. Its own name is a binary's: that is for the plugin to know.
@@ -380,6 +409,8 @@ function(_autotrace_inherit_modules library named)
   get_target_property(modules ${library} AUTOTRACE_MODULES)
   get_target_property(wanted ${named} AUTOTRACE_MODULES)
   get_target_property(leaves ${named} AUTOTRACE_LEAVES)
+  get_target_property(profile ${named} AUTOTRACE_PROFILE)
+  get_target_property(profile_version ${named} AUTOTRACE_PROFILE_VERSION)
   if(NOT modules)
     set(modules)
   endif()
@@ -391,6 +422,10 @@ function(_autotrace_inherit_modules library named)
   set_property(TARGET ${library} PROPERTY AUTOTRACE_MODULES "${modules}")
   if(leaves)
     set_property(TARGET ${library} PROPERTY AUTOTRACE_LEAVES ${leaves})
+  endif()
+  if(profile)
+    set_property(TARGET ${library} PROPERTY AUTOTRACE_PROFILE "${profile}")
+    set_property(TARGET ${library} PROPERTY AUTOTRACE_PROFILE_VERSION ${profile_version})
   endif()
 endfunction()
 

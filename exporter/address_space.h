@@ -46,6 +46,8 @@ class AddressSpace {
 
   // Of a call that began at this time. Never null. The record is resolved.
   FunctionRecord* FunctionAt(uint64_t address, uint64_t ticks);
+  // All that was told or asked for so far; those that were not asked for have no name of their own.
+  const std::deque<FunctionRecord>& functions() const { return all_functions_; }
   // For a return address that was on a stack at this time; null for 0.
   const CallSite* CallSiteAt(uint64_t return_address, uint64_t ticks);
   // Return addresses that were on a stack at this time, innermost first, as one call site per line.

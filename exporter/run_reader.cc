@@ -1,5 +1,6 @@
 #include "exporter/run_reader.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -16,6 +17,7 @@ class RunReader::Impl {
 
   absl::Status Read(SpanSink& sink);
   const ReadStatistics& statistics() const { return statistics_; }
+  const std::vector<std::unique_ptr<ProcessReader>>& readers() const { return readers_; }
 
  private:
   // Told to the progress callback at most this often.
@@ -123,5 +125,18 @@ RunReader::RunReader(Run run, ReadOptions options)
 RunReader::~RunReader() = default;
 absl::Status RunReader::Read(SpanSink& sink) { return impl_->Read(sink); }
 const ReadStatistics& RunReader::statistics() const { return impl_->statistics(); }
+
+void RunReader::VisitFunctions(
+    const std::function<void(const Function&, std::string_view linker_name)>& visit) const {
+  for (const auto& reader : impl_->readers()) reader->decoder().VisitFunctions(visit);
+}
+
+uint64_t RunReader::left_out_below() const {
+  uint64_t longest = 0;
+  for (const auto& reader : impl_->readers()) {
+    longest = std::max(longest, reader->decoder().left_out_below());
+  }
+  return longest;
+}
 
 }  // namespace autotrace::exporter

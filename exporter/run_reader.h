@@ -92,6 +92,11 @@ class RunReader {
   absl::Status Read(SpanSink& sink);
   const ReadStatistics& statistics() const;
 
+  // After Read, of all processes: see SpanDecoder.
+  void VisitFunctions(
+      const std::function<void(const Function&, std::string_view linker_name)>& visit) const;
+  uint64_t left_out_below() const;
+
  private:
   class Impl;
   std::unique_ptr<Impl> impl_;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
@@ -335,6 +336,21 @@ SpanDecoder::SpanDecoder(DecodeOptions options) : impl_(std::make_unique<Impl>(o
 SpanDecoder::~SpanDecoder() = default;
 void SpanDecoder::Prescan(uint16_t kind, std::string_view payload) {
   impl_->Prescan(kind, payload);
+}
+void SpanDecoder::VisitFunctions(
+    const std::function<void(const Function&, std::string_view linker_name)>& visit) const {
+  for (const AddressSpace::FunctionRecord& record : impl_->addresses().functions()) {
+    visit(record.function, record.linker_name);
+  }
+}
+uint64_t SpanDecoder::left_out_below() const {
+  const filters::Config& config = impl_->config();
+  if (config.max_depth != 0) return std::numeric_limits<uint64_t>::max();
+  uint64_t longest = config.min_duration;
+  for (const auto& [pattern, duration] : config.min_duration_for) {
+    longest = std::max(longest, duration);
+  }
+  return longest;
 }
 void SpanDecoder::PrescanOpenFrames(std::string_view payload) { impl_->PrescanOpenFrames(payload); }
 absl::Status SpanDecoder::Block(uint16_t kind, std::string_view payload, SpanSink& sink) {

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include <array>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -77,6 +78,14 @@ class SpanDecoder {
   // sink, marked unfinished. A process that ended in an orderly way has such spans, too, when some
   // of its threads were still at work.
   absl::Status End(SpanSink& sink);
+
+  // The functions of which a call was recorded or could have been, with their linker names (empty:
+  // not known). Those of spans are the same objects.
+  void VisitFunctions(
+      const std::function<void(const Function&, std::string_view linker_name)>& visit) const;
+  // The longest duration up to which calls may have been left out, in nanoseconds; all of them,
+  // whatever they took, when some were too deep (max_depth).
+  uint64_t left_out_below() const;
 
   // As of now: a later one stands for the same process with more drops in its resource.
   const Process& process() const;

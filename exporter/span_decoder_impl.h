@@ -39,6 +39,8 @@ class SpanDecoder::Impl {
   absl::Status End(SpanSink& sink);
   const Process& process() const { return process_.present(); }
   const DecodeStatistics& statistics() const { return statistics_; }
+  const AddressSpace& addresses() const { return addresses_; }
+  const filters::Config& config() const { return process_.config(); }
 
  private:
   struct ThreadState {

@@ -39,6 +39,8 @@ std::string_view Describe(DroppedReason reason) {
       return "marked AUTOTRACE_NO_TRACE";
     case DroppedReason::kNotMatched:
       return "matched by none of the patterns that the compiler was given";
+    case DroppedReason::kShort:
+      return "short in the profile that the compiler was given";
   }
   return "";
 }

@@ -7,7 +7,7 @@
 // character says what it is:
 //
 //   f/home/me/src/point.h     a source file that functions were dropped of
-//   l_ZNK3app5Point1xEv       a dropped function; its reason is the character: l, c, n, m below
+//   l_ZNK3app5Point1xEv       a dropped function; its reason is the character: l, c, n, m, s below
 //   lapp::Box<>::get          of all instances of a template
 //
 // A name that begins with "_Z", or holds no "::", is a linker name. Any other one is qualified, as
@@ -34,10 +34,11 @@ enum class DroppedReason : char {
   kCompilerMade = 'c',
   kNoTrace = 'n',
   kNotMatched = 'm',  // by the patterns that the compiler was given
+  kShort = 's',
 };
-inline constexpr std::array kDroppedReasons = {DroppedReason::kStraightLine,
-                                               DroppedReason::kCompilerMade,
-                                               DroppedReason::kNoTrace, DroppedReason::kNotMatched};
+inline constexpr std::array kDroppedReasons = {
+    DroppedReason::kStraightLine, DroppedReason::kCompilerMade, DroppedReason::kNoTrace,
+    DroppedReason::kNotMatched, DroppedReason::kShort};
 
 // For people: "inline, without loop or call".
 std::string_view Describe(DroppedReason reason);

@@ -81,11 +81,16 @@ Decision Decider::Decide(const CompiledFunction& function) const {
   if (may_be_dropped && !is_named_exactly && function.is_straight_line()) {
     return {Reason::kStraightLine, ""};
   }
+  const std::set<std::string>& profile = settings_.profile.short_functions;
+  if (!is_named_exactly && !profile.empty() && profile.count(function.linker_name()) != 0) {
+    return {Reason::kShort, ""};
+  }
   return {Reason::kKept, pattern};
 }
 
 Decision Decider::DecideByName(const std::string& linker_name) const {
   if (IsStandardLibraryName(linker_name)) return {Reason::kStandardLibrary, ""};
+  if (settings_.profile.short_functions.count(linker_name) != 0) return {Reason::kShort, ""};
   if (filter_ == nullptr || needs_source_files_) return {Reason::kKept, ""};
   const std::string name = symbolizer::QualifiedName(linker_name);
   const filters::Decision match = filter_->Decide(filters::KnownFunction(name));
@@ -112,6 +117,8 @@ std::string Describe(const Decision& decision) {
       return describe(DroppedReason::kCompilerMade);
     case Reason::kStraightLine:
       return describe(DroppedReason::kStraightLine);
+    case Reason::kShort:
+      return describe(DroppedReason::kShort);
   }
   return "";
 }

@@ -7,6 +7,7 @@
 //   matched by none of the patterns         dropped
 //   compiler-made                           dropped
 //   straight-line leaf defined inline       dropped, unless a pattern spells out this very function
+//   in the profile                          dropped, likewise
 //   anything else                           kept
 #ifndef AUTOTRACE_PLUGIN_DECISION_H_
 #define AUTOTRACE_PLUGIN_DECISION_H_
@@ -53,6 +54,7 @@ enum class Reason : uint8_t {
   kNotMatched,
   kCompilerMade,
   kStraightLine,
+  kShort,
 };
 
 struct Decision {

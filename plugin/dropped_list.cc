@@ -21,6 +21,8 @@ char LetterOf(Reason reason) {
       return static_cast<char>(DroppedReason::kCompilerMade);
     case Reason::kStraightLine:
       return static_cast<char>(DroppedReason::kStraightLine);
+    case Reason::kShort:
+      return static_cast<char>(DroppedReason::kShort);
     case Reason::kKept:
     case Reason::kAlwaysTrace:
     case Reason::kStandardLibrary:

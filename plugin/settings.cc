@@ -47,14 +47,32 @@ bool ReadArgument(std::string_view key, std::string_view value, Settings* settin
     settings->keep_compiler_made = value == "keep";
     return true;
   }
+  if (key == "profile") {
+    if (filters::ReadProfile(std::string(value), &settings->profile, error)) return true;
+    *error = "profile: " + *error;
+    return false;
+  }
+  if (key == "profile-version") {
+    settings->profile_version = value;
+    return true;
+  }
   if (key == "report") {
     if (!value.empty()) return fail("no value");
     settings->report = true;
     return true;
   }
-  const std::string_view nearest =
-      filters::Nearest(key, {"modules", "leaves", "compiler-made", "report"});
+  const std::string_view nearest = filters::Nearest(
+      key, {"modules", "leaves", "compiler-made", "profile", "profile-version", "report"});
   *error = "there is no setting " + Quoted(key) + filters::DidYouMean(nearest);
+  return false;
+}
+
+bool CheckArguments(const Settings& settings, std::string* error) {
+  const std::string& wanted = settings.profile_version;
+  if (wanted.empty() || wanted == settings.profile.version) return true;
+  *error = "profile-version: found " + Quoted(wanted) + ", but the profile is version " +
+           Quoted(settings.profile.version) +
+           ": ask `autotracer flags` or CMake for the arguments again";
   return false;
 }
 

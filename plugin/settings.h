@@ -8,6 +8,12 @@
 //   compiler-made=drop   drop implicit and defaulted constructors, destructors and assignments (the
 //                        default)
 //   compiler-made=keep   keep them
+//   profile=FILE         drop what the profile lists (filters/profile.h): functions that were
+//   always
+//                        short when they were recorded
+//   profile-version=V    the profile is this version; else an error. So that caches of compilers
+//   see
+//                        that it changed
 //   report               say on standard error what became of each function, and why
 #ifndef AUTOTRACE_PLUGIN_SETTINGS_H_
 #define AUTOTRACE_PLUGIN_SETTINGS_H_
@@ -18,6 +24,7 @@
 #include <string_view>
 
 #include "filters/config.h"
+#include "filters/profile.h"
 
 namespace autotrace::plugin {
 
@@ -27,6 +34,8 @@ struct Settings {
   filters::Strings modules;  // none: everything
   Leaves leaves = Leaves::kInline;
   bool keep_compiler_made = false;
+  filters::Profile profile;     // empty: none
+  std::string profile_version;  // that it must have; empty: any
   bool report = false;
 };
 
@@ -34,6 +43,9 @@ struct Settings {
 // found and what was expected.
 bool ReadArgument(std::string_view key, std::string_view value, Settings* settings,
                   std::string* error);
+
+// After the last argument: do they go together? Likewise.
+bool CheckArguments(const Settings& settings, std::string* error);
 
 }  // namespace autotrace::plugin
 

@@ -116,7 +116,10 @@ bool ReadArguments(const plugin_name_args* arguments, Settings* settings) {
     fprintf(stderr, "autotrace: %s\n", error.c_str());
     return false;
   }
-  return true;
+  std::string error;
+  if (CheckArguments(*settings, &error)) return true;
+  fprintf(stderr, "autotrace: %s\n", error.c_str());
+  return false;
 }
 
 }  // namespace

@@ -172,13 +172,18 @@ class Action final : public clang::PluginASTAction {
       const std::string value = equals == std::string::npos ? "" : argument.substr(equals + 1);
       std::string error;
       if (ReadArgument(argument.substr(0, equals), value, &verdicts.settings, &error)) continue;
-      clang::DiagnosticsEngine& diagnostics = compiler.getDiagnostics();
-      diagnostics.Report(
-          diagnostics.getCustomDiagID(clang::DiagnosticsEngine::Error, "autotrace: %0"))
-          << error;
-      return false;
+      return Report(compiler, error);
     }
-    return true;
+    std::string error;
+    return CheckArguments(verdicts.settings, &error) || Report(compiler, error);
+  }
+
+  static bool Report(const clang::CompilerInstance& compiler, const std::string& error) {
+    clang::DiagnosticsEngine& diagnostics = compiler.getDiagnostics();
+    diagnostics.Report(
+        diagnostics.getCustomDiagID(clang::DiagnosticsEngine::Error, "autotrace: %0"))
+        << error;
+    return false;
   }
 
   ActionType getActionType() override { return AddBeforeMainAction; }

@@ -49,6 +49,12 @@ TEST_CASE("each compiler is told about the plugin in its own way") {
   CHECK(PluginFlags(CompilerKind::kClang, "/p.so", request) ==
         Texts{"-fplugin=/p.so", "-fpass-plugin=/p.so", "-fplugin-arg-autotrace-modules=app,lib,db",
               "-fplugin-arg-autotrace-leaves=all"});
+  request = {};
+  request.profile = "/short.profile";
+  request.profile_version = "0123456789abcdef";
+  CHECK(PluginFlags(CompilerKind::kGcc, "/p.so", request) ==
+        Texts{"-fplugin=/p.so", "-fplugin-arg-autotrace-profile=/short.profile",
+              "-fplugin-arg-autotrace-profile-version=0123456789abcdef"});
 }
 
 }  // namespace

@@ -25,7 +25,7 @@ TEST_CASE("help teaches and version tells, both on stdout with status 0") {
 TEST_CASE("every sub-command's --help has examples and exit codes") {
   const TemporaryFolder folder;
   for (const char* command : {"run", "tree", "report", "export", "functions", "flags",
-                              "check-config", "list", "clean", "recover", "pack"}) {
+                              "check-config", "list", "clean", "recover", "pack", "profile"}) {
     CAPTURE(command);
     const CommandResult help = RunAutotracer(folder, {command, "--help"});
     CHECK(help.exit_status == 0);
@@ -50,6 +50,9 @@ TEST_CASE("a command line that is not understood has status 2 and says where to 
       {"clean", "--all", "--keep", "3"},
       {"clean", "--older-than", "7"},
       {"pack", "--level", "20"},
+      {"profile"},
+      {"profile", "-o", "x", "--rare", "2"},
+      {"profile", "-o", "x", "--min-duration", "soon"},
       {"run"},
       {"run", "--"},
       {"run", "--modulez", "x", "--", "true"},

@@ -268,6 +268,34 @@ def modules_choose_what_the_plugin_keeps(context, family):
 
 
 @case("gcc", "clang")
+def a_profile_is_compiled_in_and_followed(context, family):
+    expect_plugins_installed(context)
+    autotracer = context.prefix / "bin/autotracer"
+    profile = context.folder / "short.profile"
+
+    def write_profile(min_duration):
+        harness.output_of([autotracer, "profile", "--dir", context.folder / "data", "-o", profile,
+                           "--min-duration", min_duration])
+
+    settings = ("-DCONSUMER_WAY=package", "-DCONSUMER_MODULES=*")
+    context.configure(CONSUMER, family, *settings, prefix=context.prefix)
+    context.expect_all_spans(context.build())
+    write_profile("3600s")
+    context.configure(CONSUMER, family, *settings, f"-DCONSUMER_PROFILE={profile}",
+                      prefix=context.prefix)
+    printed = harness.output_of([autotracer, "flags", "--cmake", "--compiler",
+                                 context.compilers[family][1], "--modules", "*", "--profile",
+                                 profile])
+    for name, hooks in hook_flags(context).items():
+        assert hooks == printed.strip().split(";"), f"{name}: {hooks}, {printed}"
+    counted = harness.output_of([autotracer, "functions", context.build(), "--modules", "*"])
+    assert "short in the profile that the compiler was given" in counted, counted
+    # Nothing is short now. The build notices by itself.
+    write_profile("1ns")
+    context.expect_all_spans(context.build())
+
+
+@case("gcc", "clang")
 def without_a_plugin_every_function_has_hooks(context, family):
     expect_plugins_installed(context)
     context.configure(CONSUMER, family, "-DCONSUMER_WAY=package", "-DAUTOTRACE_PLUGIN=OFF",

@@ -64,6 +64,21 @@ TEST_CASE("what no pattern matches is dropped", "[plugin]") {
   CHECK(decider.Decide(FakeFunction("main")).reason == Reason::kNotMatched);
 }
 
+TEST_CASE("what the profile lists is dropped, unless a pattern spells it out", "[plugin]") {
+  Settings settings = With({"app"});
+  settings.profile.short_functions = {kRun};
+  CHECK(Decider(settings).Decide(FakeFunction(kRun)).reason == Reason::kShort);
+  CHECK(Decider(settings).Decide(FakeFunction("_ZN3app4walkEv")).is_kept());
+  CHECK(Decider(settings).DecideByName(kRun).reason == Reason::kShort);
+  FakeFunction marked(kRun);
+  marked.always_trace = true;
+  CHECK(Decider(settings).Decide(marked).is_kept());
+  settings.modules = {"app", "app::run"};
+  CHECK(Decider(settings).Decide(FakeFunction(kRun)).is_kept());
+  settings.modules.clear();
+  CHECK(Decider(settings).Decide(FakeFunction(kRun)).reason == Reason::kShort);
+}
+
 TEST_CASE("source patterns see the file of the definition", "[plugin]") {
   CHECK(Decider(With({"src/app.cc"})).Decide(FakeFunction(kRun)).is_kept());
   CHECK_FALSE(Decider(With({"src/db/"})).Decide(FakeFunction(kRun)).is_kept());

@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "tests/support/test_files.h"
+
 namespace autotrace::plugin {
 namespace {
 
@@ -38,6 +40,23 @@ TEST_CASE("each setting is read", "[plugin]") {
   CHECK_FALSE(settings.report);
   CHECK(ReadArgument("report", "", &settings, &error));
   CHECK(settings.report);
+}
+
+TEST_CASE("a profile is read, and must have the version that is named", "[plugin]") {
+  const test::TemporaryFolder folder;
+  const std::string path =
+      folder.Write("short.profile", filters::WriteProfile({"_ZN3app3runEv"}, "1us"));
+  Settings settings;
+  std::string error;
+  CHECK(ReadArgument("profile", path, &settings, &error));
+  CHECK(settings.profile.short_functions.count("_ZN3app3runEv") == 1);
+  CHECK(CheckArguments(settings, &error));
+  CHECK(ReadArgument("profile-version", settings.profile.version, &settings, &error));
+  CHECK(CheckArguments(settings, &error));
+  CHECK(ReadArgument("profile-version", "0123456789abcdef", &settings, &error));
+  CHECK_FALSE(CheckArguments(settings, &error));
+  CHECK(error.starts_with("profile-version: found \"0123456789abcdef\", but the profile is "));
+  CHECK(ErrorOf("profile", folder / "none").starts_with("profile: " + folder / "none"));
 }
 
 TEST_CASE("a mistake says what was found and what was expected", "[plugin]") {
