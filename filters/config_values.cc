@@ -319,6 +319,36 @@ bool ReadHeaders(const YamlValue& value, std::vector<KeyValue>* result, ValueErr
   return true;
 }
 
+namespace {
+
+// A character beyond ASCII at the beginning that YAML 1.1 does not allow as it is (section 5.1) or
+// takes for the end of a line (5.4), and how many bytes it has. 0: any other.
+uint32_t SpecialCharacter(std::string_view text, size_t* size) {
+  const auto byte = [&](size_t index) { return static_cast<unsigned char>(text[index]); };
+  if (text.size() >= 2 && byte(0) == 0xc2 && byte(1) < 0xa0) {
+    *size = 2;
+    return byte(1);
+  }
+  for (const auto& [character, point] : {std::pair("\xe2\x80\xa8", 0x2028),
+                                         {"\xe2\x80\xa9", 0x2029},
+                                         {"\xef\xbb\xbf", 0xfeff},
+                                         {"\xef\xbf\xbe", 0xfffe},
+                                         {"\xef\xbf\xbf", 0xffff}}) {
+    if (!text.starts_with(character)) continue;
+    *size = 3;
+    return static_cast<uint32_t>(point);
+  }
+  return 0;
+}
+
+// As "\u2028".
+void AppendEscape(uint32_t point, std::string* text) {
+  *text += "\\u";
+  for (int shift = 12; shift >= 0; shift -= 4) *text += "0123456789abcdef"[(point >> shift) & 15];
+}
+
+}  // namespace
+
 std::string WriteText(std::string_view text) {
   constexpr std::string_view kPlain =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -336,19 +366,21 @@ std::string WriteText(std::string_view text) {
   if (plain) return std::string(text);
 
   std::string quoted = "\"";
-  for (char c : text) {
+  for (size_t index = 0; index < text.size(); ++index) {
+    const char c = text[index];
     const auto byte = static_cast<unsigned char>(c);
-    constexpr char kHex[] = "0123456789abcdef";
+    size_t size = 1;
     if (c == '"' || c == '\\') {
       quoted += '\\';
       quoted += c;
     } else if (byte < 0x20 || byte == 0x7f) {
-      quoted += "\\x";
-      quoted += kHex[byte >> 4];
-      quoted += kHex[byte & 15];
+      AppendEscape(byte, &quoted);
+    } else if (const uint32_t special = SpecialCharacter(text.substr(index), &size); special != 0) {
+      AppendEscape(special, &quoted);
     } else {
       quoted += c;
     }
+    index += size - 1;
   }
   return quoted + '"';
 }

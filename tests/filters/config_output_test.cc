@@ -28,7 +28,9 @@ Config Unusual() {
   config.min_duration_mode = DurationMode::kFunction;
   config.quiet_after = 0;
   config.max_depth = 3;
-  config.pipeline_id = "a \"quoted\" id: #1\n\\ \u00e4 \x01";
+  config.pipeline_id =
+      "a \"quoted\" id: #1\n\\ \u00e4 \x01 \u00e4 \xc2\x9e\xc2\x85"
+      "\xe2\x80\xa8\xe2\x80\xa9\xef\xbb\xbf\xef\xbf\xbe\xef\xbf\xbf";
   config.pipeline_id_key = "true";
   config.pipeline_id_on = PipelineIdOn::kLocalRoot;
   config.pipelines = {{"app", ""}, {"b", "123"}};

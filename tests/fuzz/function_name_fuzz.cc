@@ -44,8 +44,9 @@ void* Ask(void* argument) {
     Require(cut_length <= length && cut_length + (capacity > 0) <= std::max<size_t>(capacity, 0),
             "a name that does not fit is cut");
     if (capacity > 0) Require(cut[cut_length] == '\0', "a cut name ends in a zero byte");
-    // A longer one may have had an end that is left out: " const" of a lambda's operator.
-    if (capacity == length + 1 && length + 1 < sizeof(name)) {
+    // A longer one may have had an end that is left out: " const" of a lambda's operator. One that
+    // was cut ends before a character of up to four bytes.
+    if (capacity == length + 1 && length + 4 < sizeof(name)) {
       Require(memcmp(cut.data(), name, length) == 0, "a name that fits is whole");
     }
   }
