@@ -14,9 +14,17 @@ namespace {
 
 // Of one thread's open frames; deeper ones are rarely looked at after a kill.
 constexpr size_t kMaxOpenFrames = 512;
-// A ring that is fuller than this is given more memory: before it is full, since that takes time in
-// which the program goes on.
+// A ring that was fuller than this is given more memory when it has been emptied. Before that it
+// would be in the way: memory takes longer to come than chunks to become free, unless draining a
+// few takes this long (in nanoseconds), because of a slow disk, or the first look at debug
+// information.
+constexpr uint64_t kLongToDrain = 1'000'000;
 constexpr double kUseThatGrows = 1.0 / 8;
+
+// How many chunks are drained in one go: at most so many, which a processor's own cache holds until
+// all has been done with them, and, while the program needs them back, no larger share of the ring.
+constexpr size_t kMostAtOnce = 16;
+constexpr size_t kShareAtOnce = 8;
 
 struct Committed {
   uint32_t bytes = 0;
@@ -207,12 +215,14 @@ Drainer::PassResult Drainer::Pass() {
   std::sort(extents_.begin(), extents_.end(), [](const Extent& a, const Extent& b) {
     return std::tie(a.thread_index, a.chunk_sequence) < std::tie(b.thread_index, b.chunk_sequence);
   });
-  if (result.ring_use > kUseThatGrows) ring.Grow();
-  for (const Extent& extent : extents_) {
-    DrainChunk(extent, &result);
-    // A slow disk, or the first look at debug information, can hold this up for long.
-    if (!ring.HasFreeChunk()) ring.Grow();
+  const size_t at_once =
+      std::clamp<size_t>(ring.chunks_with_memory() / kShareAtOnce, 1, kMostAtOnce);
+  for (size_t i = 0; i < extents_.size(); i += at_once) {
+    const uint64_t begin = MonotonicNanos();
+    DrainChunks(&extents_[i], std::min(at_once, extents_.size() - i), &result);
+    if (!ring.HasFreeChunk() && MonotonicNanos() - begin > kLongToDrain) ring.Grow();
   }
+  if (result.ring_use > kUseThatGrows) ring.Grow();
   DismissRetired();
   modules_emitted_.EndPass();
   for (BlockSink* sink : sinks_) sink->PassEnded();
@@ -220,40 +230,74 @@ Drainer::PassResult Drainer::Pass() {
   return result;
 }
 
-void Drainer::DrainChunk(const Extent& extent, PassResult* result) {
-  Ring::Chunk* chunk = extent.chunk;
+void Drainer::DrainChunks(const Extent* extents, size_t count, PassResult* result) {
   // Before the walk: a chunk that is full now gets no more records.
-  const bool full =
-      chunk->header.state.load(std::memory_order_acquire) == format::ChunkState::kFull;
-  const uint32_t offset = chunk->header.read_offset.load(std::memory_order_relaxed);
-  const char* records = reinterpret_cast<const char*>(chunk->data) + offset;
-  const Committed committed = WalkRecords(records, shared_->ring.chunk_data_bytes() - offset);
-  if (committed.bytes > 0 || full) {
+  uint64_t full = 0;
+  static_assert(kMostAtOnce <= 64);
+  for (size_t i = 0; i < count; ++i) {
+    const auto state = extents[i].chunk->header.state.load(std::memory_order_acquire);
+    if (state == format::ChunkState::kFull) full |= uint64_t{1} << i;
+  }
+  FindRecords(extents, count);
+  const bool has_records =
+      std::any_of(blocks_.begin(), blocks_.end(),
+                  [](const RecordsBlock& block) { return !block.body.empty(); });
+  if (has_records || full != 0) {
     // After the walk: the functions of these records were decided before they were written. And
-    // before the chunk is freed.
+    // before a chunk is freed.
     EmitModules();
     EmitFunctions();
   }
-  if (committed.bytes > 0) {
-    IntroduceOwnerOf(extent);
-    EmitRecords(extent, offset, {records, committed.bytes}, committed.spans);
-    chunk->header.read_offset.store(offset + committed.bytes, std::memory_order_release);
-    result->bytes += committed.bytes;
-    recorded_spans_ += committed.spans;
-    shared_->ring.Count(format::Counter::kRecordedSpans, committed.spans);
+  for (size_t i = 0; i < count; ++i) {
+    if (!blocks_[i].body.empty()) IntroduceOwnerOf(extents[i]);
   }
-  if (full) shared_->ring.Free(chunk);
+  for (BlockSink* sink : sinks_) EmitRecordsTo(sink);
+  for (size_t i = 0; i < count; ++i) {
+    Ring::Chunk* chunk = extents[i].chunk;
+    const RecordsBlock& block = blocks_[i];
+    const auto bytes = static_cast<uint32_t>(block.body.size());
+    if (bytes > 0) {
+      chunk->header.read_offset.store(block.head.chunk_offset + bytes, std::memory_order_release);
+      result->bytes += bytes;
+      recorded_spans_ += block.spans;
+      shared_->ring.Count(format::Counter::kRecordedSpans, block.spans);
+    }
+    if ((full >> i & 1) != 0) shared_->ring.Free(chunk);
+  }
 }
 
-void Drainer::EmitRecords(const Extent& extent, uint32_t offset, std::string_view records,
-                          uint64_t spans) {
-  const format::RecordsHeader header = {extent.thread_index, extent.chunk_sequence, offset, 0,
-                                        Now()};
-  for (BlockSink* sink : sinks_) EmitRecordsTo(sink, header, records, spans);
+void Drainer::FindRecords(const Extent* extents, size_t count) {
+  blocks_.clear();
+  for (size_t i = 0; i < count; ++i) {
+    const Ring::Chunk* chunk = extents[i].chunk;
+    const uint32_t offset = chunk->header.read_offset.load(std::memory_order_relaxed);
+    const char* records = reinterpret_cast<const char*>(chunk->data) + offset;
+    const Committed committed = WalkRecords(records, shared_->ring.chunk_data_bytes() - offset);
+    blocks_.push_back({{extents[i].thread_index, extents[i].chunk_sequence, offset, 0, 0},
+                       {records, committed.bytes},
+                       committed.spans});
+  }
+  const uint64_t now = Now();
+  for (RecordsBlock& block : blocks_) block.head.ticks = now;
 }
 
-void Drainer::EmitRecordsTo(BlockSink* sink, format::RecordsHeader header, std::string_view records,
-                            uint64_t spans) {
+void Drainer::EmitRecordsTo(BlockSink* sink) {
+  const auto is_empty = [](const RecordsBlock& block) { return block.body.empty(); };
+  auto next = blocks_.begin();
+  for (;;) {
+    next = std::find_if_not(next, blocks_.end(), is_empty);
+    if (next == blocks_.end()) return;
+    const auto end = std::find_if(next, blocks_.end(), is_empty);
+    const size_t taken = sink->RecordsAtOnce(&*next, static_cast<size_t>(end - next));
+    next += static_cast<ptrdiff_t>(taken);
+    if (taken == 0) EmitRecordsTo(sink, *next++);
+  }
+}
+
+void Drainer::EmitRecordsTo(BlockSink* sink, const RecordsBlock& block) {
+  format::RecordsHeader header = block.head;
+  std::string_view records = block.body;
+  uint64_t spans = block.spans;
   const std::string_view head(reinterpret_cast<const char*>(&header), sizeof(header));
   while (!sink->Block(format::BlockKind::kRecords, head, records, spans)) {
     // A disk that is nearly full, or a limit on the size of files, takes a part.

@@ -79,12 +79,13 @@ class Drainer {
   void IntroduceOwnerOf(const Extent& extent);
   void FindRetired();
   void DismissRetired();
-  // Reads one chunk from where it was left, and frees it when its thread has left it.
-  void DrainChunk(const Extent& extent, PassResult* result);
-  void EmitRecords(const Extent& extent, uint32_t offset, std::string_view records, uint64_t spans);
-  // As much of it as one sink takes; counts the rest.
-  void EmitRecordsTo(BlockSink* sink, format::RecordsHeader header, std::string_view records,
-                     uint64_t spans);
+  // Reads these chunks from where they were left, and frees those that their threads have left.
+  void DrainChunks(const Extent* extents, size_t count, PassResult* result);
+  // Of these chunks, what is committed by now, into `blocks_`.
+  void FindRecords(const Extent* extents, size_t count);
+  void EmitRecordsTo(BlockSink* sink);
+  // As much of it as the sink takes; counts the rest.
+  void EmitRecordsTo(BlockSink* sink, const RecordsBlock& block);
   std::string OpenFrameBlocks(size_t limit_bytes);
   void LookAtOldest(std::string_view frames);
 
@@ -94,6 +95,7 @@ class Drainer {
   Decider* decider_;
   std::vector<BlockSink*> sinks_;
   std::vector<Extent> extents_;
+  std::vector<RecordsBlock> blocks_;
   std::vector<ThreadRecorders*> retired_;
   ClockLines clock_lines_{g_clock.ticks_per_second};
   std::string first_lines_;

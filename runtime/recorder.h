@@ -303,6 +303,19 @@ class Recorder {
            frame->start > shared_->open_frames_copied.load(std::memory_order_relaxed);
   }
 
+  // Where a chunk is written to the reader has read it, on another processor: waiting for its
+  // memory to come back would take half as long as the whole call.
+  static constexpr size_t kPrefetchedWords = 128;
+  static void PrefetchForWriting(const void* memory) {
+#if defined(__x86_64__)
+    // What compilers make of __builtin_prefetch only for named processors. Those of 64 bits that do
+    // not have it do nothing.
+    __asm__ volatile("prefetchw (%0)" : : "r"(memory));
+#else
+    __builtin_prefetch(memory, 1);
+#endif
+  }
+
   // Writes a span's record; there is room for it.
   void WriteSpan(const Frame* frame, uint64_t sequence, uint64_t parent, uint64_t duration,
                  uint16_t flags) {
@@ -310,6 +323,7 @@ class Recorder {
     const bool caller = shared_->callers;
     uint64_t* next = record + (caller ? kSpanWords : kSpanWords - 1);
     *next = 0;  // the end mark for readers, before this record becomes visible
+    PrefetchForWriting(record + kPrefetchedWords);
     record[1] = (frame->start << 16) | (duration & 0xffff);
     record[2] = (sequence << 16) | ((duration >> 16) & 0xffff);
     record[3] = (parent << 16) | (duration >> 32);

@@ -28,6 +28,7 @@ constexpr uint64_t kLargestReserve = 16 << 10;
 constexpr uint64_t kSmallestReserve = 8 << 10;
 constexpr uint64_t kReservedShare = 256;
 constexpr uint64_t kReserveAhead = 128 << 10;
+constexpr uint64_t kMostReserveAhead = 4 << 20;
 // More than others write within a few milliseconds.
 constexpr uint64_t kPlentyOfRoom = uint64_t{64} << 20;
 
@@ -44,8 +45,10 @@ uint64_t ReserveFor(const std::string& folder) {
                     kLargestReserve);
 }
 
-uint32_t CrcOf(std::string_view head, std::string_view body) {
-  return Crc32c(body.data(), body.size(), Crc32c(head.data(), head.size()));
+format::BlockHeader HeaderOf(format::BlockKind kind, std::string_view head, std::string_view body) {
+  return {format::kBlockMagic, static_cast<uint16_t>(kind), 0,
+          static_cast<uint32_t>(head.size() + body.size()),
+          Crc32c(body.data(), body.size(), Crc32c(head.data(), head.size()))};
 }
 
 }  // namespace
@@ -168,7 +171,10 @@ bool SegmentWriter::Reserve() {
   const uint64_t end = segments_.back().bytes;
   if (end + reserve_ <= reserved_to_ || (options_.keep_room_later && HasPlentyOfRoom()))
     return true;
-  for (const uint64_t size : {reserve_ + kReserveAhead, reserve_}) {
+  // A segment that grows fast is given much at a time: each time costs as much as writing a block.
+  const uint64_t ahead = std::clamp(end, kReserveAhead, kMostReserveAhead);
+  const uint64_t first = ahead > kReserveAhead && HasPlentyOfRoom() ? ahead : kReserveAhead;
+  for (const uint64_t size : {reserve_ + first, reserve_}) {
     if (fallocate(file_.number(), FALLOC_FL_KEEP_SIZE, static_cast<off_t>(end),
                   static_cast<off_t>(size)) == 0) {
       reserved_to_ = end + size;
@@ -199,8 +205,12 @@ bool SegmentWriter::Write(std::string_view head, std::string_view body, std::str
   iovec pieces[3] = {{const_cast<char*>(head.data()), head.size()},
                      {const_cast<char*>(body.data()), body.size()},
                      {const_cast<char*>(tail.data()), tail.size()}};
+  return WritePieces(pieces, 3);
+}
+
+bool SegmentWriter::WritePieces(iovec* pieces, size_t count) {
   iovec* piece = pieces;
-  iovec* const end = pieces + 3;
+  iovec* const end = pieces + count;
   const uint64_t whole_bytes = segments_.back().bytes;
   while (piece != end) {
     if (piece->iov_len == 0) {
@@ -236,8 +246,7 @@ bool SegmentWriter::Write(std::string_view head, std::string_view body, std::str
 bool SegmentWriter::WriteBlock(format::BlockKind kind, std::string_view head,
                                std::string_view body) {
   const size_t size = head.size() + body.size();
-  const format::BlockHeader header = {format::kBlockMagic, static_cast<uint16_t>(kind), 0,
-                                      static_cast<uint32_t>(size), CrcOf(head, body)};
+  const format::BlockHeader header = HeaderOf(kind, head, body);
   std::string start(reinterpret_cast<const char*>(&header), sizeof(header));
   start.append(head);
   static constexpr char kZeros[8] = {};
@@ -282,6 +291,40 @@ bool SegmentWriter::Block(format::BlockKind kind, std::string_view head, std::st
   if (!Store(kind, head, body, spans, false)) return false;
   beginning_.RememberRecords(head, body);
   return true;
+}
+
+size_t SegmentWriter::RecordsAtOnce(const RecordsBlock* blocks, size_t count) {
+  constexpr size_t kMost = 16;
+  begin_ = end_ = 0;
+  // What has to be written before them is written with the first.
+  if (modules_missing_ || !EnsureOpen() || segments_.back().bytes == 0) return 0;
+  const uint64_t before = segments_.back().bytes;
+  uint64_t bytes = 0;
+  uint64_t spans = 0;
+  format::BlockHeader headers[kMost];
+  iovec pieces[3 * kMost];
+  size_t taken = 0;
+  for (; taken < std::min(count, kMost) && before + bytes < options_.segment_bytes; ++taken) {
+    const RecordsBlock& block = blocks[taken];
+    headers[taken] = HeaderOf(format::BlockKind::kRecords, block.head_bytes(), block.body);
+    const std::string_view header(reinterpret_cast<const char*>(&headers[taken]),
+                                  sizeof(headers[taken]));
+    size_t piece = 3 * taken;
+    for (const std::string_view part : {header, block.head_bytes(), block.body}) {
+      pieces[piece++] = {const_cast<char*>(part.data()), part.size()};
+      bytes += part.size();
+    }
+    static_assert(sizeof(block.head) % 8 == 0);  // as are records, so that there is no padding
+    spans += block.spans;
+  }
+  if (taken == 0 || !WritePieces(pieces, 3 * taken) || !KeepReserve(before)) return 0;
+  segments_.back().spans += spans;
+  begin_ = format::Position(segments_.back().index, before);
+  end_ = format::Position(segments_.back().index, segments_.back().bytes);
+  for (size_t i = 0; i < taken; ++i) {
+    beginning_.RememberRecords(blocks[i].head_bytes(), blocks[i].body);
+  }
+  return taken;
 }
 
 bool SegmentWriter::Refused(std::string_view head, std::string_view body, uint64_t spans) {

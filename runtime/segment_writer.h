@@ -17,6 +17,7 @@
 #define AUTOTRACE_RUNTIME_SEGMENT_WRITER_H_
 
 #include <stdint.h>
+#include <sys/uio.h>
 
 #include <deque>
 #include <string>
@@ -50,6 +51,7 @@ class SegmentWriter final : public BlockSink {
 
   bool Block(format::BlockKind kind, std::string_view head, std::string_view body,
              uint64_t spans) override;
+  size_t RecordsAtOnce(const RecordsBlock* blocks, size_t count) override;
   uint64_t Room() const override;
   bool Refused(std::string_view head, std::string_view body, uint64_t spans) override;
   void PassEnded() override { beginning_.EndPass(); }
@@ -111,6 +113,8 @@ class SegmentWriter final : public BlockSink {
   bool Store(format::BlockKind kind, std::string_view head, std::string_view body, uint64_t spans,
              bool in_beginning);
   bool Write(std::string_view head, std::string_view body, std::string_view tail);
+  // All of it, or nothing.
+  bool WritePieces(iovec* pieces, size_t count);
   bool WriteBlock(format::BlockKind kind, std::string_view head, std::string_view body);
   // Sets room aside behind the segment's end. False when the disk has none.
   bool Reserve();

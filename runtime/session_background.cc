@@ -23,6 +23,9 @@ constexpr uint64_t kBusySleep = 2 * kMillisecond;
 constexpr uint64_t kIdleSleep = 100 * kMillisecond;
 constexpr int kPassesUntilIdle = 50;
 constexpr uint32_t kShareThatWakes = 8;
+// For so long it does not sleep at all while each look finds so many bytes.
+constexpr uint64_t kRestless = 50 * kMillisecond;
+constexpr uint64_t kBurst = 64 << 10;
 // What takes time, and what short programs do without, is done after so long.
 constexpr uint64_t kYouth = 10 * kMillisecond;
 // The rest of the ring's first memory is mapped after so long, or when so many chunks are claimed.
@@ -116,20 +119,19 @@ bool Session::IsAskedToFlush() const {
          flush_done_.load(std::memory_order_relaxed);
 }
 
-// Once the ring is in use, or may soon be: a short program uses little of it. In between it is
-// emptied, and grows.
+// Once the ring is in use, or may soon be: a short program uses little of it. A step at a time: in
+// between the ring is emptied. (Threads that are faster touch it themselves.)
 void Session::MapRing(bool in_use) {
-  constexpr int kAtOnce = 8;
   if (!in_use && MonotonicNanos() - started_ < kMapsRingAfter) return;
-  for (int i = 0; i < kAtOnce && !ring_is_mapped_ && !IsAskedToStop(); ++i) {
-    ring_is_mapped_ = !shared_.ring.MapAhead();
-  }
+  ring_is_mapped_ = !shared_.ring.MapAhead();
 }
 
 // True: the program uses the ring.
 bool Session::WaitForWork(const Drainer::PassResult& pass) {
   idle_passes_ = pass.bytes == 0 ? idle_passes_ + 1 : 0;
   if (pass.ring_use > 0.25) return true;
+  // The ring of a young program is small, and a thread that sleeps may be woken late.
+  if (pass.bytes >= kBurst && MonotonicNanos() - started_ < kRestless) return true;
   const bool idle = idle_passes_ >= kPassesUntilIdle;
   const uint32_t share = shared_.ring.chunks_with_memory() / kShareThatWakes;
   return shared_.ring.WaitForWork(

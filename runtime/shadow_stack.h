@@ -40,8 +40,19 @@ class OwnedWord {
   // The owner, or a signal handler on its thread that interrupts it: `word` in the place of
   // *expected; false, and what is there instead in *expected, when it is another one.
   bool CompareExchange(uint64_t* expected, uint64_t word) {
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
+    // An interrupt comes before or after an instruction. Without the lock, which is for other
+    // processors, it takes a third of the time.
+    bool is_exchanged;
+    __asm__("cmpxchgq %3, %1"
+            : "=@ccz"(is_exchanged), "+m"(word_), "+a"(*expected)
+            : "r"(word)
+            : "memory");
+    return is_exchanged;
+#else
     return __atomic_compare_exchange_n(&word_, expected, word, /*weak=*/false, __ATOMIC_RELAXED,
                                        __ATOMIC_RELAXED);
+#endif
   }
   // Any other thread.
   uint64_t Look() const { return __atomic_load_n(&word_, __ATOMIC_ACQUIRE); }

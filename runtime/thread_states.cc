@@ -27,7 +27,7 @@ void ThreadStates::Add(uint32_t thread_index, std::string_view records) {
     switch (format::KindOf(head)) {
       case format::RecordKind::kSpan:
       case format::RecordKind::kSpanWithCaller:
-        End(thread, head, record);
+        if (!IsOrdinary(*thread, head, record)) End(thread, head, record);
         break;
       case format::RecordKind::kTraceBegin:
         Begin(thread, record);
@@ -40,6 +40,15 @@ void ThreadStates::Add(uint32_t thread_index, std::string_view records) {
     }
   });
   for (const Fresh& extension : fresh_) Keep(thread, extension);
+}
+
+// Is this a span inside a trace, of which nothing is remembered? Most are.
+inline bool ThreadStates::IsOrdinary(const Thread& thread, uint64_t head,
+                                     std::string_view record) const {
+  return fresh_.empty() && thread.details.empty() &&
+         (thread.roots.empty() || (format::FlagsOf(head) & format::kSpanAlone) != 0 ||
+          (SequenceOf(WordAt(record.data() + 24)) != 0 &&
+           thread.roots.back().root_sequence != SequenceOf(WordAt(record.data() + 16))));
 }
 
 void ThreadStates::Begin(Thread* thread, std::string_view record) {

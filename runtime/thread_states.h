@@ -47,6 +47,7 @@ class ThreadStates {
     std::string_view record;
   };
 
+  bool IsOrdinary(const Thread& thread, uint64_t head, std::string_view record) const;
   void Begin(Thread* thread, std::string_view record);
   void Extend(Thread* thread, uint64_t head, std::string_view record);
   void End(Thread* thread, uint64_t head, std::string_view record);
