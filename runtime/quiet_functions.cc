@@ -1,13 +1,31 @@
 #include "runtime/quiet_functions.h"
 
-#include <algorithm>
+#include <new>
 #include <utility>
 
 #include "runtime/clock.h"
 
 namespace autotrace {
 
+namespace {
+
+// Afterwards push_back does not throw.
+template <typename T>
+void ReserveOneMore(std::vector<T>* list) {
+  if (list->size() == list->capacity()) list->reserve(2 * list->size() + 1);
+}
+
+}  // namespace
+
 void QuietFunctions::Look() {
+  try {
+    LookAtCandidates();
+  } catch (const std::bad_alloc&) {
+    // What was not settled waits for the next time.
+  }
+}
+
+void QuietFunctions::LookAtCandidates() {
   const AppendLog<uint64_t>& log = shared_->short_calls.candidates();
   std::vector<Candidate>& waiting = lists_->waiting;
   for (; looked_at_ < log.count(); ++looked_at_) {
@@ -17,11 +35,20 @@ void QuietFunctions::Look() {
   }
   if (waiting.empty()) return;
   const OpenFunctions open = OpenFunctions::LookAt(pool_, *shared_);
-  const auto is_settled = [&](const Candidate& candidate) { return Settle(candidate, open); };
-  waiting.erase(std::remove_if(waiting.begin(), waiting.end(), is_settled), waiting.end());
+  for (size_t i = 0; i < waiting.size();) {
+    if (!Settle(waiting[i], open)) {
+      ++i;
+    } else {
+      waiting[i] = waiting.back();
+      waiting.pop_back();
+    }
+  }
 }
 
+// Throws before it has changed anything.
 bool QuietFunctions::Settle(const Candidate& candidate, const OpenFunctions& open) {
+  ReserveOneMore(&lists_->functions);
+  ReserveOneMore(&lists_->news);
   const uint64_t function = candidate.function;
   ShortCalls& calls = shared_->short_calls;
   const Module* module = modules_->Find(function);

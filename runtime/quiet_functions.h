@@ -55,6 +55,7 @@ class QuietFunctions {
     uint64_t since;  // ticks
   };
 
+  void LookAtCandidates();
   // False: ask again later.
   bool Settle(const Candidate& candidate, const OpenFunctions& open);
   void Note(const Module& module, uint64_t function);
