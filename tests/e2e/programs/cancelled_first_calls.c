@@ -14,13 +14,13 @@
   FOUR(all, number##0) FOUR(all, number##1) FOUR(all, number##2) FOUR(all, number##3)
 #define SIXTY_FOUR(all, number) \
   SIXTEEN(all, number##0) SIXTEEN(all, number##1) SIXTEEN(all, number##2) SIXTEEN(all, number##3)
-// clang-format off: it comes to another result each time
-#define EACH(all)                                                                                \
-  SIXTY_FOUR(all, 0)                                                                             \
-  SIXTY_FOUR(all, 1) SIXTY_FOUR(all, 2) SIXTY_FOUR(all, 3) SIXTY_FOUR(all, 4) SIXTY_FOUR(all, 5) \
-      SIXTY_FOUR(all, 6) SIXTY_FOUR(all, 7) SIXTY_FOUR(all, 8) SIXTY_FOUR(all, 9)                \
-          SIXTY_FOUR(all, a) SIXTY_FOUR(all, b) SIXTY_FOUR(all, c) SIXTY_FOUR(all, d)            \
-              SIXTY_FOUR(all, e) SIXTY_FOUR(all, f)
+// (Formatting this comes to another result each time.)
+// clang-format off
+#define EACH(all) \
+  SIXTY_FOUR(all, 0) SIXTY_FOUR(all, 1) SIXTY_FOUR(all, 2) SIXTY_FOUR(all, 3) \
+  SIXTY_FOUR(all, 4) SIXTY_FOUR(all, 5) SIXTY_FOUR(all, 6) SIXTY_FOUR(all, 7) \
+  SIXTY_FOUR(all, 8) SIXTY_FOUR(all, 9) SIXTY_FOUR(all, a) SIXTY_FOUR(all, b) \
+  SIXTY_FOUR(all, c) SIXTY_FOUR(all, d) SIXTY_FOUR(all, e) SIXTY_FOUR(all, f)
 // clang-format on
 EACH(ONE)
 #define NAME(number) first_##number,
