@@ -134,9 +134,8 @@ std::vector<ProcessFiles> Pusher::Choose(const Run& run, bool was_named) {
 // False when nothing more can be sent.
 bool Pusher::SendProcess(const Run& run, const ProcessFiles& process,
                          exporter::ModuleFiles* modules) {
-  exporter::OtlpHttpOptions http;
-  http.endpoint = config_.otlp_endpoint.empty() ? OwnEndpoint(process) : config_.otlp_endpoint;
-  http.headers = config_.otlp_headers;
+  exporter::OtlpHttpOptions http = exporter::OtlpHttpOptionsOf(config_);
+  if (http.endpoint.empty()) http.endpoint = OwnEndpoint(process);
   if (http.endpoint.empty()) {
     PrintMessage(
         "where to? Set OTEL_EXPORTER_OTLP_ENDPOINT, or name it: "
@@ -147,6 +146,7 @@ bool Pusher::SendProcess(const Run& run, const ProcessFiles& process,
   endpoint_ = exporter::EndpointForPeople(http.endpoint);
   exporter::FailureLog failures(endpoint_, [](const std::string& line) { PrintMessage(line); });
   exporter::PushOptions push;
+  push.sender.json = http.json;
   push.sender.request_timeout = std::chrono::nanoseconds(config_.otlp_timeout);
   push.sender.give_up_after = kGiveUpAfter;
   push.sender.stop_when_refused = true;

@@ -62,8 +62,8 @@ autotrace_exporter* Open(const char* config_yaml, const Host& host) {
     return nullptr;
   }
   LiveExporterOptions options;
-  options.endpoint = config.otlp_endpoint;
-  options.headers = config.otlp_headers;
+  options.http = autotrace::exporter::OtlpHttpOptionsOf(config);
+  options.sender.json = options.http.json;
   options.sender.request_timeout = Timeout(config.otlp_timeout);
   if (host.sent != nullptr) {
     options.sender.keep = true;

@@ -17,6 +17,8 @@ enum class DurationMode : uint8_t {
   kFunction,  // a function is recorded from its first call over the threshold on
 };
 enum class Tristate : uint8_t { kAuto, kOff, kOn };
+enum class OtlpProtocol : uint8_t { kHttpProtobuf, kHttpJson };
+enum class OtlpCompression : uint8_t { kNone, kGzip };
 enum class PipelineIdOn : uint8_t { kRoot, kLocalRoot };
 
 using PatternValue = std::pair<std::string, std::string>;
@@ -68,6 +70,12 @@ struct Config {
   uint64_t ring_size = uint64_t{32} << 20;  // bytes
   std::string otlp_endpoint;           // full URL for traces, "/v1/traces" included; empty: none
   std::vector<KeyValue> otlp_headers;  // secret
+  OtlpProtocol otlp_protocol = OtlpProtocol::kHttpProtobuf;
+  OtlpCompression otlp_compression = OtlpCompression::kNone;
+  // PEM files; empty: the system's authorities, no certificate of ours.
+  std::string otlp_certificate;
+  std::string otlp_client_certificate;
+  std::string otlp_client_key;
   uint64_t otlp_timeout = 10'000'000'000;  // nanoseconds, one request and the wait at exit
   std::string service_name;                // empty: the executable's base name, see exporter
   std::vector<KeyValue> resource_attributes;

@@ -51,6 +51,30 @@ ConfigKey Text(std::string_view name, const char* environment, std::string_view 
           [](const Config& config) { return WriteText(config.*field); }};
 }
 
+// A file that requests to the OTLP endpoint need. Its path may be relative to where the program was
+// started.
+template <std::string Config::*field>
+ConfigKey OtlpFile(std::string_view name, std::vector<const char*> environment,
+                   std::string_view meaning) {
+  return {name,
+          nullptr,
+          std::move(environment),
+          meaning,
+          [](const YamlValue& value, Config* config, ValueError* error) {
+            return ReadFilePath(value, &(config->*field), error);
+          },
+          [](const Config& config) { return WriteText(config.*field); }};
+}
+
+template <typename Enum>
+bool ReadEnum(const YamlValue& value, const std::vector<std::string_view>& choices, Enum* result,
+              ValueError* error) {
+  size_t index = 0;
+  if (!ReadChoice(value, choices, &index, error)) return false;
+  *result = static_cast<Enum>(index);
+  return true;
+}
+
 template <Strings Config::*field>
 ConfigKey Patterns(std::string_view name, const char* environment, std::string_view meaning) {
   return {name,
@@ -356,6 +380,39 @@ std::vector<ConfigKey> OutputKeys() {
        },
        [](const Config& config) { return WriteMap(config.otlp_headers); },
        /*secret=*/true},
+      {"otlp.protocol",
+       nullptr,
+       {"OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"},
+       "`http/protobuf` or `http/json`",
+       [](const YamlValue& value, Config* config, ValueError* error) {
+         return ReadEnum(value, {"http/protobuf", "http/json"}, &config->otlp_protocol, error);
+       },
+       [](const Config& config) {
+         return std::string(config.otlp_protocol == OtlpProtocol::kHttpJson ? "http/json"
+                                                                            : "http/protobuf");
+       }},
+      {"otlp.compression",
+       nullptr,
+       {"OTEL_EXPORTER_OTLP_COMPRESSION", "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION"},
+       "of requests: `gzip` or `none`",
+       [](const YamlValue& value, Config* config, ValueError* error) {
+         return ReadEnum(value, {"none", "gzip"}, &config->otlp_compression, error);
+       },
+       [](const Config& config) {
+         return std::string(config.otlp_compression == OtlpCompression::kGzip ? "gzip" : "none");
+       }},
+      OtlpFile<&Config::otlp_certificate>(
+          "otlp.certificate",
+          {"OTEL_EXPORTER_OTLP_CERTIFICATE", "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE"},
+          "PEM file of the authorities that an https endpoint's certificate is checked against"),
+      OtlpFile<&Config::otlp_client_certificate>(
+          "otlp.client_certificate",
+          {"OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE"},
+          "PEM file of our certificate, for an endpoint that asks for one"),
+      OtlpFile<&Config::otlp_client_key>(
+          "otlp.client_key",
+          {"OTEL_EXPORTER_OTLP_CLIENT_KEY", "OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY"},
+          "PEM file of its private key"),
       {"otlp.timeout",
        nullptr,
        {"OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT"},

@@ -150,7 +150,7 @@ class Loader {
       return std::move(result_);
     }
     ResolveServiceName();
-    ResolveFolder();
+    ResolvePaths();
     const std::vector<ConfigKey>& keys = ConfigKeys();
     for (size_t index = 0; index < keys.size(); ++index) AddEffective(keys[index], origins_[index]);
     return std::move(result_);
@@ -247,7 +247,13 @@ class Loader {
       NoteOrigin(static_cast<size_t>(&key - ConfigKeys().data()), source, variable);
       return;
     }
-    result_.error = std::string(variable) + ": " + error.text;
+    const std::string complaint = std::string(variable) + ": " + error.text;
+    if (source == Source::kOtelEnvironment) {
+      // As OpenTelemetry wants it ("Configuration: Environment variable specification", parsing).
+      result_.warnings.push_back(complaint + "; ignored");
+    } else {
+      result_.error = complaint;
+    }
   }
 
   void WarnOfUnknownVariables() {
@@ -313,13 +319,15 @@ class Loader {
     attributes.erase(found);
   }
 
-  void ResolveFolder() {
-    std::string& folder = result_.config.dir;
-    if (folder.empty()) {
-      folder = DefaultFolder(environment_);
-    } else if (folder[0] != '/') {
-      const std::string current = CurrentFolder();
-      if (!current.empty()) folder = Joined(current, folder);
+  // The program may go to another folder before they are used.
+  void ResolvePaths() {
+    Config& config = result_.config;
+    if (config.dir.empty()) config.dir = DefaultFolder(environment_);
+    const std::string current = CurrentFolder();
+    if (current.empty()) return;
+    for (std::string* path : {&config.dir, &config.otlp_certificate,
+                              &config.otlp_client_certificate, &config.otlp_client_key}) {
+      if (!path->empty() && path->front() != '/') *path = Joined(current, *path);
     }
   }
 

@@ -129,6 +129,13 @@ bool ReadText(const YamlValue& value, std::string* result, ValueError* error) {
   return true;
 }
 
+bool ReadFilePath(const YamlValue& value, std::string* result, ValueError* error) {
+  if (!IsText(value)) return Expect(value, "the path of a file", error);
+  if (!value.text.empty()) return ReadPath(value, result, error);
+  result->clear();
+  return true;
+}
+
 bool ReadPath(const YamlValue& value, std::string* result, ValueError* error) {
   if (!IsText(value) || value.text.empty()) return Expect(value, "the path of a folder", error);
   if (!IsOneLine(value.text)) {

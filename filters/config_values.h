@@ -25,6 +25,8 @@ bool ReadTristate(const YamlValue& value, Tristate* result, ValueError* error);
 // May be the empty text: "".
 bool ReadText(const YamlValue& value, std::string* result, ValueError* error);
 bool ReadPath(const YamlValue& value, std::string* result, ValueError* error);
+// "": none.
+bool ReadFilePath(const YamlValue& value, std::string* result, ValueError* error);
 bool ReadWholeNumber(const YamlValue& value, uint64_t minimum, uint64_t maximum, uint64_t* result,
                      ValueError* error);
 bool ReadNumberOrAuto(const YamlValue& value, uint64_t maximum, bool* is_auto, uint64_t* result,

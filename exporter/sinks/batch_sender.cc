@@ -9,6 +9,8 @@
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
+#include "exporter/sinks/otlp_encoder.h"
+#include "exporter/sinks/otlp_json.h"
 
 namespace autotrace::exporter {
 namespace {
@@ -17,6 +19,11 @@ using Clock = std::chrono::steady_clock;
 
 // The kernel keeps 15 characters.
 constexpr char kThreadName[] = "autotrace-otlp";
+
+std::unique_ptr<const OtlpEncoding> EncodingFor(const BatchSenderOptions& options) {
+  if (options.json) return std::make_unique<OtlpJsonEncoding>();
+  return std::make_unique<OtlpProtobufEncoding>();
+}
 
 }  // namespace
 
@@ -46,7 +53,8 @@ BatchSender::BatchSender(BatchSenderOptions options, std::unique_ptr<OtlpTranspo
       transport_(std::move(transport)),
       on_failure_(std::move(on_failure)),
       on_sent_(std::move(on_sent)),
-      batcher_(encoding_, options.batch,
+      encoding_(EncodingFor(options)),
+      batcher_(*encoding_, options.batch,
                [this](OtlpRequest request) { return Enqueue(std::move(request)); }),
       jitter_(static_cast<uint32_t>(Clock::now().time_since_epoch().count())) {}
 

@@ -27,7 +27,7 @@
 
 #include "absl/status/statusor.h"
 #include "exporter/sinks/otlp_batcher.h"
-#include "exporter/sinks/otlp_encoder.h"
+#include "exporter/sinks/otlp_encoding.h"
 #include "exporter/sinks/otlp_transport.h"
 #include "exporter/sinks/sent_ledger.h"
 #include "exporter/span.h"
@@ -35,6 +35,7 @@
 namespace autotrace::exporter {
 
 struct BatchSenderOptions {
+  bool json = false;  // what requests are encoded as; false: protobuf
   OtlpBatchLimits batch;
   // A batch that is not full goes out this long after its first span.
   std::chrono::nanoseconds delay = std::chrono::seconds(1);
@@ -128,7 +129,7 @@ class BatchSender final : public SpanSink {
   const std::unique_ptr<OtlpTransport> transport_;
   const OnFailure on_failure_;
   const OnSent on_sent_;
-  const OtlpProtobufEncoding encoding_;
+  const std::unique_ptr<const OtlpEncoding> encoding_;
 
   // std::mutex and std::condition_variable, not Abseil's: those wait on the wall clock.
   mutable std::mutex mutex_;

@@ -7,7 +7,7 @@ namespace autotrace::exporter {
 
 absl::StatusOr<std::unique_ptr<LiveExporter>> LiveExporter::Create(
     const LiveExporterOptions& options, std::function<void(const std::string& line)> log) {
-  auto transport = OtlpHttpSender::Create({options.endpoint, options.headers});
+  auto transport = OtlpHttpSender::Create(options.http);
   if (!transport.ok()) return transport.status();
   std::unique_ptr<LiveExporter> exporter(new LiveExporter(options, std::move(log)));
   auto sender = BatchSender::Start(
@@ -25,7 +25,7 @@ LiveExporter::LiveExporter(const LiveExporterOptions& options,
                            std::function<void(const std::string& line)> log)
     : keeps_(options.sender.keep),
       log_(std::move(log)),
-      failures_(EndpointForPeople(options.endpoint), log_),
+      failures_(EndpointForPeople(options.http.endpoint), log_),
       decoder_(options.decode) {}
 
 bool LiveExporter::Block(uint16_t kind, std::string_view payload, const BlockPlace& place) {

@@ -15,14 +15,14 @@
 #include "absl/status/statusor.h"
 #include "exporter/sinks/batch_sender.h"
 #include "exporter/sinks/failure_log.h"
+#include "exporter/sinks/otlp_http.h"
 #include "exporter/sinks/otlp_transport.h"
 #include "exporter/span_decoder.h"
 
 namespace autotrace::exporter {
 
 struct LiveExporterOptions {
-  std::string endpoint;                                      // full URL
-  std::vector<std::pair<std::string, std::string>> headers;  // values are secret
+  OtlpHttpOptions http;
   BatchSenderOptions sender;
   DecodeOptions decode;
   // With sender.keep; on the sending thread. See BatchSender.

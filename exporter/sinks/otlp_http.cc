@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include <algorithm>
 
@@ -62,7 +63,20 @@ bool IsPrintable(std::string_view text) {
                      [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != 0x7f; });
 }
 
+// Told at once, and not with each request that fails.
+absl::Status CheckReadable(const char* what, const std::string& path) {
+  if (path.empty() || access(path.c_str(), R_OK) == 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("the OTLP endpoint's ", what, " '", path,
+                                                 "' cannot be read: ", strerror(errno)));
+}
+
 absl::Status CheckOptions(const OtlpHttpOptions& options) {
+  for (const auto& [what, path] :
+       {std::pair<const char*, const std::string&>("certificate", options.authorities),
+        {"client certificate", options.certificate},
+        {"client key", options.key}}) {
+    if (absl::Status status = CheckReadable(what, path); !status.ok()) return status;
+  }
   if (!absl::StartsWithIgnoreCase(options.endpoint, "http://") &&
       !absl::StartsWithIgnoreCase(options.endpoint, "https://")) {
     return absl::InvalidArgumentError(absl::StrCat("the OTLP endpoint '",
@@ -115,10 +129,54 @@ SendOutcome OutcomeOf(CURLcode code) {
 
 }  // namespace
 
+// Compresses one body after the other.
+class OtlpHttpSender::Gzip {
+ public:
+  ~Gzip() {
+    if (ready_) deflateEnd(&stream_);
+  }
+  // False without memory.
+  bool Initialize() {
+    constexpr int kGzipWindow = 15 + 16;  // zlib.h, deflateInit2: the largest window, gzip's header
+    constexpr int kUsualMemory = 8;
+    ready_ = deflateInit2(&stream_, Z_DEFAULT_COMPRESSION, Z_DEFLATED, kGzipWindow, kUsualMemory,
+                          Z_DEFAULT_STRATEGY) == Z_OK;
+    return ready_;
+  }
+  // Valid until the next time.
+  std::string_view Compress(std::string_view body) {
+    deflateReset(&stream_);
+    compressed_.resize(deflateBound(&stream_, body.size()));
+    stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(body.data()));
+    stream_.avail_in = static_cast<uInt>(body.size());
+    stream_.next_out = reinterpret_cast<Bytef*>(compressed_.data());
+    stream_.avail_out = static_cast<uInt>(compressed_.size());
+    deflate(&stream_, Z_FINISH);
+    return std::string_view(compressed_).substr(0, stream_.total_out);
+  }
+
+ private:
+  z_stream stream_ = {};
+  bool ready_ = false;
+  std::string compressed_;
+};
+
 struct OtlpHttpSender::Response {
   std::string body;
   char error[CURL_ERROR_SIZE] = "";
 };
+
+OtlpHttpOptions OtlpHttpOptionsOf(const filters::Config& config) {
+  OtlpHttpOptions options;
+  options.endpoint = config.otlp_endpoint;
+  options.headers = config.otlp_headers;
+  options.json = config.otlp_protocol == filters::OtlpProtocol::kHttpJson;
+  options.gzip = config.otlp_compression == filters::OtlpCompression::kGzip;
+  options.authorities = config.otlp_certificate;
+  options.certificate = config.otlp_client_certificate;
+  options.key = config.otlp_client_key;
+  return options;
+}
 
 absl::StatusOr<std::unique_ptr<OtlpHttpSender>> OtlpHttpSender::Create(OtlpHttpOptions options) {
   if (absl::Status status = CheckOptions(options); !status.ok()) return status;
@@ -153,10 +211,19 @@ bool OtlpHttpSender::Prepare() {
     if (longer != nullptr) headers = longer;
     return longer != nullptr;
   };
-  bool added = add_header("Content-Type: application/x-protobuf");
+  bool added = add_header(options_.json ? "Content-Type: application/json"
+                                        : "Content-Type: application/x-protobuf");
+  if (options_.gzip) {
+    gzip_ = std::make_unique<Gzip>();
+    if (!gzip_->Initialize()) return false;
+    added &= add_header("Content-Encoding: gzip");
+  }
   added &= add_header("Expect:");  // no round trip before a large body
   for (const auto& [name, value] : options_.headers) {
-    if (absl::EqualsIgnoreCase(name, "content-type")) continue;
+    if (absl::EqualsIgnoreCase(name, "content-type") ||
+        absl::EqualsIgnoreCase(name, "content-encoding")) {
+      continue;
+    }
     // curl's way to write a header without a value is a semicolon.
     added &= add_header(value.empty() ? name + ";" : absl::StrCat(name, ": ", value));
   }
@@ -174,7 +241,15 @@ bool OtlpHttpSender::Prepare() {
          curl_easy_setopt(easy_, CURLOPT_HTTPHEADER, headers) == CURLE_OK &&
          curl_easy_setopt(easy_, CURLOPT_USERAGENT, kUserAgent) == CURLE_OK &&
          curl_easy_setopt(easy_, CURLOPT_OPENSOCKETFUNCTION, OpenSocket) == CURLE_OK &&
-         curl_easy_setopt(easy_, CURLOPT_WRITEFUNCTION, StoreBody) == CURLE_OK;
+         curl_easy_setopt(easy_, CURLOPT_WRITEFUNCTION, StoreBody) == CURLE_OK && SetFiles();
+}
+
+bool OtlpHttpSender::SetFiles() {
+  const auto set = [this](CURLoption option, const std::string& path) {
+    return path.empty() || curl_easy_setopt(easy_, option, path.c_str()) == CURLE_OK;
+  };
+  return set(CURLOPT_CAINFO, options_.authorities) && set(CURLOPT_SSLCERT, options_.certificate) &&
+         set(CURLOPT_SSLKEY, options_.key);
 }
 
 SendResult OtlpHttpSender::Send(std::string_view body, Deadline deadline) {
@@ -183,6 +258,7 @@ SendResult OtlpHttpSender::Send(std::string_view body, Deadline deadline) {
     multi_ = curl_multi_init();
   }
   if (multi_ == nullptr) return {SendOutcome::kConnectionLost, 0, 0, "out of memory"};
+  if (gzip_ != nullptr) body = gzip_->Compress(body);
   Response response;
   curl_easy_setopt(easy_, CURLOPT_POSTFIELDS, body.data());
   curl_easy_setopt(easy_, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));

@@ -1,5 +1,5 @@
-// OTLP over HTTP with protobuf bodies, by libcurl. No redirects are followed and no protocol but
-// http and https is spoken; proxies are taken from the environment, as curl does.
+// OTLP over HTTP with protobuf or JSON bodies, by libcurl. No redirects are followed and no
+// protocol but http and https is spoken; proxies are taken from the environment, as curl does.
 #ifndef AUTOTRACE_EXPORTER_SINKS_OTLP_HTTP_H_
 #define AUTOTRACE_EXPORTER_SINKS_OTLP_HTTP_H_
 
@@ -14,13 +14,23 @@
 
 #include "absl/status/statusor.h"
 #include "exporter/sinks/otlp_transport.h"
+#include "filters/config.h"
 
 namespace autotrace::exporter {
 
 struct OtlpHttpOptions {
   std::string endpoint;  // the full URL: "http://collector:4318/v1/traces"
-  std::vector<std::pair<std::string, std::string>> headers;  // values are secret
+  std::vector<std::pair<std::string, std::string>> headers = {};  // values are secret
+  bool json = false;  // what bodies are; false: protobuf
+  bool gzip = false;  // compresses them
+  // PEM files for https; empty: the system's authorities, and no certificate of ours.
+  std::string authorities = {};
+  std::string certificate = {};
+  std::string key = {};
 };
+
+// As configured; the endpoint, too.
+OtlpHttpOptions OtlpHttpOptionsOf(const filters::Config& config);
 
 class OtlpHttpSender final : public OtlpTransport {
  public:
@@ -37,6 +47,7 @@ class OtlpHttpSender final : public OtlpTransport {
 
  private:
   struct Response;
+  class Gzip;
 
   explicit OtlpHttpSender(OtlpHttpOptions options);
   bool Prepare();
@@ -44,9 +55,11 @@ class OtlpHttpSender final : public OtlpTransport {
   bool Perform(Deadline deadline, int* code);
   SendResult Describe(bool in_time, int code, const Response& response) const;
   std::string WithoutSecrets(std::string_view text) const;
+  bool SetFiles();
 
   const OtlpHttpOptions options_;
   // libcurl's own types (CURL, curl_slist, CURLM), which its header declares as void or macros.
+  std::unique_ptr<Gzip> gzip_;
   void* easy_ = nullptr;
   void* request_headers_ = nullptr;
   std::mutex multi_mutex_;  // LimitTo wakes it while Rest may take it away

@@ -28,7 +28,8 @@ class Endpoint:
         self._port = 0
         self.mode("ok")
         self.start()
-        self.url = f"http://127.0.0.1:{self._port}"
+        scheme = "https" if "--certificate" in options else "http"
+        self.url = f"{scheme}://127.0.0.1:{self._port}"
 
     def start(self):
         """Starts it, or starts it again where it was."""
@@ -61,8 +62,11 @@ class Endpoint:
         bodies = sorted(self._folder.glob("*.body"))
         if not bodies:
             return []
+        form = "protobuf"
+        if self.requests()[0]["content-type"] == "application/json":
+            form, bodies = "json", [_as_line(body) for body in bodies]
         decoded = json.loads(output_of(
-            [self._python, SOURCE_ROOT / "tests/sinks/check_otlp.py", "protobuf", *bodies]))
+            [self._python, SOURCE_ROOT / "tests/sinks/check_otlp.py", form, *bodies]))
         requests = decoded if isinstance(decoded, list) else [decoded]
         return [span_tree.parse_otlp(json.dumps(_as_otlp_json(request))) for request in requests]
 
@@ -71,6 +75,13 @@ class Endpoint:
         assert requests, "nothing arrived"
         return span_tree.Forest([span for request in requests for span in request],
                                 **options)
+
+
+def _as_line(body):
+    """A request as a file of one line."""
+    line = body.with_suffix(".line")
+    line.write_bytes(body.read_bytes() + b"\n")
+    return line
 
 
 def _as_otlp_json(value):

@@ -26,6 +26,15 @@ std::string VariableError(const char* name, const char* value) {
   return LoadConfig(Environment(Environment::Variables{{name, value}})).error;
 }
 
+// Of OpenTelemetry's own variables, which are then as if they were not set.
+std::string VariableWarning(const char* name, const char* value) {
+  const LoadResult result = LoadConfig(Environment(Environment::Variables{{name, value}}));
+  CHECK(result.error.empty());
+  CHECK(ToYaml(result.config, true) ==
+        ToYaml(LoadConfig(Environment(Environment::Variables{})).config, true));
+  return result.warnings.size() == 1 ? result.warnings[0] : "";
+}
+
 TEST_CASE("an unknown key comes with the nearest known one", "[errors]") {
   const std::string unknown = "found an unknown key, expected one that docs/configuration.md lists";
   CHECK(FileError("modules: [app]\nmin_duraton: 1ms\n") ==
@@ -195,14 +204,14 @@ TEST_CASE("a bad endpoint or header is told without giving secrets away", "[erro
   CHECK(FileError("otlp: {headers: {a: \"s3cret\\r\\nHost: x\"}}\n") ==
         "trace.yaml:1:17: otlp.headers: found a control character in the value of a, expected one "
         "line of text");
-  CHECK(VariableError("OTEL_EXPORTER_OTLP_HEADERS", "Authorization s3cret") ==
+  CHECK(VariableWarning("OTEL_EXPORTER_OTLP_HEADERS", "Authorization s3cret") ==
         "OTEL_EXPORTER_OTLP_HEADERS: found a secret value in another form, expected key=value "
-        "pairs with commas between them");
-  CHECK(VariableError("OTEL_EXPORTER_OTLP_HEADERS", "a=s3cret%4") ==
+        "pairs with commas between them; ignored");
+  CHECK(VariableWarning("OTEL_EXPORTER_OTLP_HEADERS", "a=s3cret%4") ==
         "OTEL_EXPORTER_OTLP_HEADERS: found a secret value in another form, expected two "
-        "hexadecimal digits after each %: write %25 for the character itself");
-  CHECK(VariableError("OTEL_EXPORTER_OTLP_HEADERS", "a=s3cret\xff") ==
-        "OTEL_EXPORTER_OTLP_HEADERS: found other bytes, expected UTF-8 text");
+        "hexadecimal digits after each %: write %25 for the character itself; ignored");
+  CHECK(VariableWarning("OTEL_EXPORTER_OTLP_HEADERS", "a=s3cret\xff") ==
+        "OTEL_EXPORTER_OTLP_HEADERS: found other bytes, expected UTF-8 text; ignored");
 }
 
 TEST_CASE("a bad value from the environment names its variable", "[errors]") {
@@ -218,16 +227,17 @@ TEST_CASE("a bad value from the environment names its variable", "[errors]") {
         "AUTOTRACE_ENABLED: found \"maybe\", expected true or false");
   CHECK(VariableError("AUTOTRACE_PIPELINE_ID", "\xff\x01") ==
         "AUTOTRACE_PIPELINE_ID: found \"\\xff\\x01\", expected UTF-8 text");
-  CHECK(VariableError("OTEL_RESOURCE_ATTRIBUTES", "a=1,b") ==
-        "OTEL_RESOURCE_ATTRIBUTES: found \"b\", expected key=value pairs with commas between them");
-  CHECK(VariableError("OTEL_RESOURCE_ATTRIBUTES", "a=%ff") ==
-        "OTEL_RESOURCE_ATTRIBUTES: found \"a=%ff\", expected UTF-8 text");
-  CHECK(VariableError("OTEL_EXPORTER_OTLP_TIMEOUT", "10s") ==
+  CHECK(VariableWarning("OTEL_RESOURCE_ATTRIBUTES", "a=1,b") ==
+        "OTEL_RESOURCE_ATTRIBUTES: found \"b\", expected key=value pairs with commas between them; "
+        "ignored");
+  CHECK(VariableWarning("OTEL_RESOURCE_ATTRIBUTES", "a=%ff") ==
+        "OTEL_RESOURCE_ATTRIBUTES: found \"a=%ff\", expected UTF-8 text; ignored");
+  CHECK(VariableWarning("OTEL_EXPORTER_OTLP_TIMEOUT", "10s") ==
         "OTEL_EXPORTER_OTLP_TIMEOUT: found \"10s\", expected a whole number of milliseconds: write "
-        "for example 10000");
-  CHECK(VariableError("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "c:4318") ==
+        "for example 10000; ignored");
+  CHECK(VariableWarning("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "c:4318") ==
         "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: found \"c:4318\", expected a URL that begins with "
-        "http:// or https://: write http://c:4318");
+        "http:// or https://: write http://c:4318; ignored");
 }
 
 TEST_CASE("long and strange values are cut and escaped", "[errors]") {

@@ -70,11 +70,24 @@ TEST_CASE("an error still tells whether anything was asked for", "[config]") {
     CHECK(result.effective.empty());
     return result.config.active;
   };
-  // Another program's OTLP settings must not make an instrumented one talk.
-  CHECK_FALSE(load({{"OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317"}}));
-  CHECK(load({{"OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317"}, {"AUTOTRACE_MODULES", "app"}}));
+  CHECK_FALSE(load({{"AUTOTRACE_MIN_DURATION", "5"}}));
+  CHECK(load({{"AUTOTRACE_MIN_DURATION", "5"}, {"AUTOTRACE_MODULES", "app"}}));
   CHECK_FALSE(load({{"AUTOTRACE_CONFIG", "/nonexistent/f"}, {"AUTOTRACE_ENABLED", "0"}}));
   CHECK(load({{"AUTOTRACE_ENABLED", "maybe"}}));
+}
+
+TEST_CASE("a mistake in a variable of OpenTelemetry's is a warning, whoever asked for what") {
+  for (const bool asked : {false, true}) {
+    // Another program's OTLP settings must not make an instrumented one talk: the runtime passes
+    // warnings on when tracing was asked for.
+    Environment::Variables variables = {{"OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317"}};
+    if (asked) variables.emplace_back("AUTOTRACE_MODULES", "app");
+    const LoadResult result = LoadConfig(Environment(variables));
+    CHECK(result.error.empty());
+    CHECK(result.warnings.size() == 1);
+    CHECK(result.config.active == asked);
+    CHECK_FALSE(result.config.live_export());
+  }
 }
 
 TEST_CASE("every key can be set from a file", "[config]") {
@@ -125,6 +138,11 @@ otlp:
   endpoint: http://collector:4318
   headers:
     api-key: s3cret
+  protocol: http/json
+  compression: gzip
+  certificate: /etc/ours.pem
+  client_certificate: /etc/client.pem
+  client_key: /etc/client.key
   timeout: 2s
 )",
                                         "trace.yaml");
@@ -171,6 +189,11 @@ otlp:
         std::vector<KeyValue>{{"deployment.environment.name", "test"}, {"team", "1"}});
   CHECK(config.otlp_endpoint == "http://collector:4318/v1/traces");
   CHECK(config.otlp_headers == std::vector<KeyValue>{{"api-key", "s3cret"}});
+  CHECK(config.otlp_protocol == OtlpProtocol::kHttpJson);
+  CHECK(config.otlp_compression == OtlpCompression::kGzip);
+  CHECK(config.otlp_certificate == "/etc/ours.pem");
+  CHECK(config.otlp_client_certificate == "/etc/client.pem");
+  CHECK(config.otlp_client_key == "/etc/client.key");
   CHECK(config.otlp_timeout == 2'000'000'000);
 
   // What this test leaves at its default it does not test.

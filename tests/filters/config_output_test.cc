@@ -49,6 +49,11 @@ Config Unusual() {
   config.ring_size = uint64_t{1} << 20;
   config.otlp_endpoint = "http://user:password@c:4318/v1/traces";
   config.otlp_headers = {{"api-key", "s3cret, really"}};
+  config.otlp_protocol = OtlpProtocol::kHttpJson;
+  config.otlp_compression = OtlpCompression::kGzip;
+  config.otlp_certificate = "/a/b: c.pem";
+  config.otlp_client_certificate = "/a/#client.pem";
+  config.otlp_client_key = "/a/key";
   config.otlp_timeout = 1;
   config.service_name = "- name";
   config.resource_attributes = {{"key: 1", "null"}, {"#", "[x]"}};

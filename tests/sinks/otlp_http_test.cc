@@ -23,7 +23,7 @@ using Clock = std::chrono::steady_clock;
 
 std::unique_ptr<OtlpHttpSender> MakeSender(
     const std::string& endpoint, std::vector<std::pair<std::string, std::string>> headers = {}) {
-  auto sender = OtlpHttpSender::Create({endpoint, std::move(headers)});
+  auto sender = OtlpHttpSender::Create({.endpoint = endpoint, .headers = std::move(headers)});
   REQUIRE(sender.ok());
   return std::move(*sender);
 }
@@ -170,15 +170,15 @@ TEST_CASE("a limit set by another thread ends a request that is under way") {
 
 TEST_CASE("only http and https endpoints are taken") {
   for (const char* endpoint : {"", "collector:4318", "ftp://collector", "file:///etc/passwd"}) {
-    CHECK(OtlpHttpSender::Create({endpoint, {}}).status().code() ==
+    CHECK(OtlpHttpSender::Create({.endpoint = endpoint}).status().code() ==
           absl::StatusCode::kInvalidArgument);
   }
-  CHECK(OtlpHttpSender::Create({"HTTPS://collector/v1/traces", {}}).ok());
+  CHECK(OtlpHttpSender::Create({.endpoint = "HTTPS://collector/v1/traces"}).ok());
 }
 
 TEST_CASE("a header that would smuggle in another one is refused, and its value not shown") {
-  const auto sender =
-      OtlpHttpSender::Create({"http://collector", {{"authorization", "t0ken\r\nevil: 1"}}});
+  const auto sender = OtlpHttpSender::Create(
+      {.endpoint = "http://collector", .headers = {{"authorization", "t0ken\r\nevil: 1"}}});
   CHECK(sender.status().code() == absl::StatusCode::kInvalidArgument);
   CHECK(Contains(std::string(sender.status().message()), "authorization"));
   CHECK_FALSE(Contains(std::string(sender.status().message()), "t0ken"));

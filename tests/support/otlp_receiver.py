@@ -8,11 +8,13 @@ it change its behaviour while it runs.
 """
 
 import argparse
+import gzip
 import http.server
 import itertools
 import json
 import pathlib
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -32,6 +34,9 @@ def parse_arguments():
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--mode-file", type=pathlib.Path,
                         help="what to do now: ok, slow, stall, or an HTTP status")
+    parser.add_argument("--certificate", help="PEM file: speak https with this certificate")
+    parser.add_argument("--key", help="its private key")
+    parser.add_argument("--client-authority", help="PEM file: clients need a certificate of this one")
     parser.add_argument("--refuse", action="store_true", help="refuse connections")
     return parser.parse_args()
 
@@ -66,11 +71,14 @@ def make_handler(arguments, stopped):
 
         def store(self, body):
             stem = f"{next(numbers):04}"
-            headers = {"path": self.path, "port": self.client_address[1]}
+            headers = {"path": self.path, "port": self.client_address[1],
+                       "bytes on the wire": len(body)}
             headers.update({name.lower(): value for name, value in self.headers.items()})
             (arguments.dir / f"{stem}.headers.json").write_text(json.dumps(headers))
             # Renamed into place, so that whoever sees a body sees all of it.
             partial = arguments.dir / f"{stem}.partial"
+            if self.headers.get("Content-Encoding") == "gzip":
+                body = gzip.decompress(body)
             partial.write_bytes(body)
             partial.rename(arguments.dir / f"{stem}.body")
 
@@ -111,6 +119,15 @@ def main():
         return
     stopped = threading.Event()
     server = Server(("127.0.0.1", arguments.port), make_handler(arguments, stopped))
+    if arguments.certificate:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(arguments.certificate, arguments.key)
+        if arguments.client_authority:
+            tls.load_verify_locations(arguments.client_authority)
+            tls.verify_mode = ssl.CERT_REQUIRED
+        # The handshake belongs to the connection's thread.
+        server.socket = tls.wrap_socket(server.socket, server_side=True,
+                                        do_handshake_on_connect=False)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(server.server_address[1], flush=True)
     sys.stdin.read()
