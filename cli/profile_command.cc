@@ -1,4 +1,4 @@
-// autotracer profile: which functions were always short, for the compiler plugins.
+// autotracer profile: which functions were short, for the compiler plugins.
 #include <cxxabi.h>
 #include <stdio.h>
 #include <stdlib.h>

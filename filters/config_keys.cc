@@ -66,6 +66,7 @@ ConfigKey OtlpFile(std::string_view name, std::vector<const char*> environment,
           [](const Config& config) { return WriteText(config.*field); }};
 }
 
+// The choices in the order of the values; of a bool, what stands for false first.
 template <typename Enum>
 bool ReadEnum(const YamlValue& value, const std::vector<std::string_view>& choices, Enum* result,
               ValueError* error) {
@@ -115,14 +116,6 @@ ConfigKey Size(std::string_view name, const char* environment, std::string_view 
           [](const Config& config) { return FormatSize(config.*field); }};
 }
 
-bool ReadEither(const YamlValue& value, std::string_view first, std::string_view second,
-                bool* is_second, ValueError* error) {
-  size_t index = 0;
-  if (!ReadChoice(value, {first, second}, &index, error)) return false;
-  *is_second = index == 1;
-  return true;
-}
-
 std::vector<ConfigKey> SwitchKeys() {
   return {
       Bool<&Config::enabled>(
@@ -134,7 +127,7 @@ std::vector<ConfigKey> SwitchKeys() {
        {},
        "`running`, or `paused` until `autotracer ctl PID on`",
        [](const YamlValue& value, Config* config, ValueError* error) {
-         return ReadEither(value, "running", "paused", &config->start_paused, error);
+         return ReadEnum(value, {"running", "paused"}, &config->start_paused, error);
        },
        [](const Config& config) {
          return std::string(config.start_paused ? "paused" : "running");
@@ -149,7 +142,7 @@ std::vector<ConfigKey> SwitchKeys() {
        "code alone",
        [](const YamlValue& value, Config* config, ValueError* error) {
          bool off = false;
-         if (!ReadEither(value, "auto", "off", &off, error)) return false;
+         if (!ReadEnum(value, {"auto", "off"}, &off, error)) return false;
          config->patch = !off;
          return true;
        },
@@ -194,10 +187,7 @@ std::vector<ConfigKey> FilterKeys() {
        "`span`: each call on its own time; `function`: all calls of a function from its first one "
        "over the threshold on",
        [](const YamlValue& value, Config* config, ValueError* error) {
-         bool function = false;
-         if (!ReadEither(value, "span", "function", &function, error)) return false;
-         config->min_duration_mode = function ? DurationMode::kFunction : DurationMode::kSpan;
-         return true;
+         return ReadEnum(value, {"span", "function"}, &config->min_duration_mode, error);
        },
        [](const Config& config) {
          return std::string(config.min_duration_mode == DurationMode::kFunction ? "function"
@@ -253,10 +243,7 @@ std::vector<ConfigKey> SpanKeys() {
        "`root`: only on a span without a parent; `local_root`: on the first span in this process "
        "even when its parent is in another one",
        [](const YamlValue& value, Config* config, ValueError* error) {
-         bool local = false;
-         if (!ReadEither(value, "root", "local_root", &local, error)) return false;
-         config->pipeline_id_on = local ? PipelineIdOn::kLocalRoot : PipelineIdOn::kRoot;
-         return true;
+         return ReadEnum(value, {"root", "local_root"}, &config->pipeline_id_on, error);
        },
        [](const Config& config) {
          return std::string(config.pipeline_id_on == PipelineIdOn::kLocalRoot ? "local_root"
@@ -284,10 +271,7 @@ std::vector<ConfigKey> SpanKeys() {
        "made at run time that was announced to it, and makes system calls where exceptions are "
        "thrown",
        [](const YamlValue& value, Config* config, ValueError* error) {
-         bool libunwind = false;
-         if (!ReadEither(value, "own", "libunwind", &libunwind, error)) return false;
-         config->unwinder = libunwind ? Unwinder::kLibunwind : Unwinder::kOwn;
-         return true;
+         return ReadEnum(value, {"own", "libunwind"}, &config->unwinder, error);
        },
        [](const Config& config) {
          return std::string(config.unwinder == Unwinder::kLibunwind ? "libunwind" : "own");

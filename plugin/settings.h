@@ -8,12 +8,8 @@
 //   compiler-made=drop   drop implicit and defaulted constructors, destructors and assignments (the
 //                        default)
 //   compiler-made=keep   keep them
-//   profile=FILE         drop what the profile lists (filters/profile.h): functions that were
-//   always
-//                        short when they were recorded
-//   profile-version=V    the profile is this version; else an error. So that caches of compilers
-//   see
-//                        that it changed
+//   profile=FILE         drop what the profile lists (filters/profile.h)
+//   profile-version=V    the profile is this version, else it is an error: for compilers' caches
 //   report               say on standard error what became of each function, and why
 #ifndef AUTOTRACE_PLUGIN_SETTINGS_H_
 #define AUTOTRACE_PLUGIN_SETTINGS_H_

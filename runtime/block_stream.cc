@@ -57,9 +57,15 @@ format::SegmentHeader MakeSegmentHeader(uint64_t process_key, uint32_t index) {
   return header;
 }
 
+format::BlockHeader MakeBlockHeader(format::BlockKind kind, std::string_view head,
+                                    std::string_view body) {
+  return {format::kBlockMagic, static_cast<uint16_t>(kind), 0,
+          static_cast<uint32_t>(head.size() + body.size()),
+          Crc32c(body.data(), body.size(), Crc32c(head.data(), head.size()))};
+}
+
 format::BlockHeader MakeBlockHeader(format::BlockKind kind, const void* payload, size_t size) {
-  return {format::kBlockMagic, static_cast<uint16_t>(kind), 0, static_cast<uint32_t>(size),
-          Crc32c(payload, size)};
+  return MakeBlockHeader(kind, {static_cast<const char*>(payload), size}, {});
 }
 
 void AppendBlock(std::string* out, format::BlockKind kind, std::string_view payload) {

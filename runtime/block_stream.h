@@ -23,7 +23,10 @@ constexpr size_t PadTo8(size_t size) { return (size + 7) & ~size_t{7}; }
 // The beginning of a segment file of this version.
 format::SegmentHeader MakeSegmentHeader(uint64_t process_key, uint32_t index);
 
-// Fills in the header of a block whose payload is given in one piece.
+// Fills in the header of a block whose payload is head followed by body.
+format::BlockHeader MakeBlockHeader(format::BlockKind kind, std::string_view head,
+                                    std::string_view body);
+// The same of a payload in one piece.
 format::BlockHeader MakeBlockHeader(format::BlockKind kind, const void* payload, size_t size);
 
 // Appends a whole block, padding included.

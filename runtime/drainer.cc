@@ -15,11 +15,11 @@ namespace {
 // Of one thread's open frames; deeper ones are rarely looked at after a kill.
 constexpr size_t kMaxOpenFrames = 512;
 // A ring that was fuller than this is given more memory when it has been emptied. Before that it
-// would be in the way: memory takes longer to come than chunks to become free, unless draining a
-// few takes this long (in nanoseconds), because of a slow disk, or the first look at debug
-// information.
-constexpr uint64_t kLongToDrain = 1'000'000;
+// would be in the way: memory takes longer to come than chunks to become free.
 constexpr double kUseThatGrows = 1.0 / 8;
+// Unless draining a few takes so many nanoseconds, because of a slow disk, or the first look at
+// debug information.
+constexpr uint64_t kLongToDrain = 1'000'000;
 
 // How many chunks are drained in one go: at most so many, which a processor's own cache holds until
 // all has been done with them, and, while the program needs them back, no larger share of the ring.

@@ -45,12 +45,6 @@ uint64_t ReserveFor(const std::string& folder) {
                     kLargestReserve);
 }
 
-format::BlockHeader HeaderOf(format::BlockKind kind, std::string_view head, std::string_view body) {
-  return {format::kBlockMagic, static_cast<uint16_t>(kind), 0,
-          static_cast<uint32_t>(head.size() + body.size()),
-          Crc32c(body.data(), body.size(), Crc32c(head.data(), head.size()))};
-}
-
 }  // namespace
 
 SegmentWriter::SegmentWriter(const Options& options) : options_(options) {
@@ -246,7 +240,7 @@ bool SegmentWriter::WritePieces(iovec* pieces, size_t count) {
 bool SegmentWriter::WriteBlock(format::BlockKind kind, std::string_view head,
                                std::string_view body) {
   const size_t size = head.size() + body.size();
-  const format::BlockHeader header = HeaderOf(kind, head, body);
+  const format::BlockHeader header = MakeBlockHeader(kind, head, body);
   std::string start(reinterpret_cast<const char*>(&header), sizeof(header));
   start.append(head);
   static constexpr char kZeros[8] = {};
@@ -306,7 +300,7 @@ size_t SegmentWriter::RecordsAtOnce(const RecordsBlock* blocks, size_t count) {
   size_t taken = 0;
   for (; taken < std::min(count, kMost) && before + bytes < options_.segment_bytes; ++taken) {
     const RecordsBlock& block = blocks[taken];
-    headers[taken] = HeaderOf(format::BlockKind::kRecords, block.head_bytes(), block.body);
+    headers[taken] = MakeBlockHeader(format::BlockKind::kRecords, block.head_bytes(), block.body);
     const std::string_view header(reinterpret_cast<const char*>(&headers[taken]),
                                   sizeof(headers[taken]));
     size_t piece = 3 * taken;

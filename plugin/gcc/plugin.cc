@@ -107,19 +107,13 @@ void RegisterAttributes(void*, void*) {
   register_attribute(&always_trace);
 }
 
-bool ReadArguments(const plugin_name_args* arguments, Settings* settings) {
+bool ReadArguments(const plugin_name_args* arguments, Settings* settings, std::string* error) {
   for (int index = 0; index < arguments->argc; ++index) {
     const plugin_argument& argument = arguments->argv[index];
-    std::string error;
     const char* value = argument.value == nullptr ? "" : argument.value;
-    if (ReadArgument(argument.key, value, settings, &error)) continue;
-    fprintf(stderr, "autotrace: %s\n", error.c_str());
-    return false;
+    if (!ReadArgument(argument.key, value, settings, error)) return false;
   }
-  std::string error;
-  if (CheckArguments(*settings, &error)) return true;
-  fprintf(stderr, "autotrace: %s\n", error.c_str());
-  return false;
+  return CheckArguments(*settings, error);
 }
 
 }  // namespace
@@ -140,7 +134,11 @@ extern "C" __attribute__((visibility("default"))) int plugin_init(plugin_name_ar
   }
   try {
     Settings settings;
-    if (!ReadArguments(plugin_info, &settings)) return 1;
+    std::string error;
+    if (!ReadArguments(plugin_info, &settings, &error)) {
+      fprintf(stderr, "autotrace: %s\n", error.c_str());
+      return 1;
+    }
     // Link-time optimization finds the hooks in place.
     if (strcmp(lang_hooks.name, "GNU GIMPLE") == 0) return 0;
     the_plugin = new Plugin(std::move(settings));
